@@ -1,0 +1,1 @@
+//! The node program as a library, so that tests and examples can start a node in process.

@@ -1,0 +1,3 @@
+//! The node program.
+
+fn main() {}

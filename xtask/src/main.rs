@@ -1,0 +1,3 @@
+//! Developer tasks of the workspace.
+
+fn main() {}
