@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+pub mod compression;
 pub mod epoch;
 pub mod error_code;
 pub mod identifiers;
 pub mod offset;
+pub mod record;
 pub mod record_batch;
 
 pub use epoch::{BrokerEpoch, ControllerEpoch, Generation, LeaderEpoch};

@@ -11,7 +11,14 @@
 //! everything from byte 21 on, so base offset and leader epoch are patched in place without a new
 //! one.
 
+mod batch_builder;
+mod batch_reader;
+pub(crate) mod varint;
+
 use thiserror::Error;
+
+pub use batch_builder::{BuildError, ProducerStamp, RecordBatchBuilder};
+pub use batch_reader::{RecordBatch, RecordBatches, RecordReader};
 
 use crate::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
@@ -67,6 +74,14 @@ pub enum BatchError {
         /// Records, as the header says.
         count: i32,
         /// Offset of the last record minus that of the first, as the header says.
+        last_offset_delta: i32,
+    },
+    /// Offsets that no partition has: negative, or beyond 63 bits.
+    #[error("the batch has base offset {base_offset} and last offset delta {last_offset_delta}")]
+    Offsets {
+        /// The first field.
+        base_offset: Offset,
+        /// The second field.
         last_offset_delta: i32,
     },
     /// A codec that no client knows.
@@ -282,6 +297,25 @@ pub fn stamp_log_append_time(batch: &mut [u8], timestamp: i64) -> Result<(), Bat
     let attributes = header.attributes | LOG_APPEND_TIME;
     batch[21..23].copy_from_slice(&attributes.to_be_bytes());
     batch[35..43].copy_from_slice(&timestamp.to_be_bytes());
+    let crc = crc32c(&batch[CRC_START..total]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    Ok(())
+}
+
+/// Stamps a whole batch with an idempotent producer's numbers, as a client does that must send a
+/// batch again under a new producer epoch: the three fields and a new checksum.
+///
+/// # Errors
+/// Where `batch` is no batch.
+pub fn stamp_producer(batch: &mut [u8], producer: ProducerStamp) -> Result<(), BatchError> {
+    let header = BatchHeader::parse(batch)?;
+    let total = header.total_bytes();
+    if batch.len() < total {
+        return Err(BatchError::Incomplete { needed: total, available: batch.len() });
+    }
+    batch[43..51].copy_from_slice(&producer.id.0.to_be_bytes());
+    batch[51..53].copy_from_slice(&producer.epoch.0.to_be_bytes());
+    batch[53..57].copy_from_slice(&producer.base_sequence.to_be_bytes());
     let crc = crc32c(&batch[CRC_START..total]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     Ok(())
