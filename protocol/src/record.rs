@@ -157,7 +157,7 @@ pub(crate) struct RawRecord {
     pub offset_delta: i32,
     pub key: Option<Range<usize>>,
     pub value: Option<Range<usize>>,
-    /// Headers with their keys and values; empty if the caller asked to skip them.
+    /// Key and value of each header.
     pub headers: Vec<(Range<usize>, Option<Range<usize>>)>,
     /// The position after the record.
     pub end: usize,
