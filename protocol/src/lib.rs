@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+pub mod api_key;
+pub mod api_versions;
 pub mod compression;
 pub mod epoch;
 pub mod error_code;
+pub mod frame;
+pub mod generated;
 pub mod identifiers;
+pub mod message;
 pub mod offset;
+pub mod primitives;
 pub mod record;
 pub mod record_batch;
 

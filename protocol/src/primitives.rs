@@ -1,0 +1,20 @@
+//! The primitive encodings of the wire: numbers, varints, strings, byte strings, arrays, tagged
+//! fields (source: the "Protocol Primitive Types" of Kafka's protocol page, KIP-482).
+//!
+//! Nothing read here is trusted. Every length is compared with the bytes that remain before it is
+//! used, so a frame of n bytes never makes the decoder reserve more than [`RESERVED_BYTES_MAX`]
+//! ahead of what it has really read.
+
+mod decoder;
+mod encoder;
+mod field;
+mod wire_string;
+
+pub use decoder::{DecodeError, DecodeProblem, Decoder, RESERVED_BYTES_MAX};
+pub use encoder::{EncodeError, Encoded, Encoder, PAYLOAD_BYTES_MIN};
+pub(crate) use encoder::{TaggedFields, absent};
+pub(crate) use field::{Field, Layout, Nullable, read_nullable_struct, write_nullable_struct};
+pub use wire_string::WireString;
+
+/// The longest string of the wire, in bytes, in the old encoding and the compact one alike.
+pub const STRING_BYTES_MAX: usize = 32_767;

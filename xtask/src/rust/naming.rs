@@ -1,0 +1,26 @@
+//! Kafka's names as Rust has them.
+
+use crate::schema::Versions;
+
+/// `MaxWaitMs` and `maxWaitMs` as `max_wait_ms`.
+pub fn snake_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut snake = String::new();
+    for (place, letter) in letters.iter().enumerate() {
+        let after_word = place > 0 && !letters[place - 1].is_uppercase();
+        let before_word = letters.get(place + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && place > 0 && (after_word || before_word) {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+/// A range as a sentence has it.
+pub fn range(versions: Versions) -> String {
+    match (versions.first, versions.last) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first} to {last}"),
+    }
+}
