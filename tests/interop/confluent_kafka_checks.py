@@ -369,7 +369,7 @@ def bad_session_timeout():
 
 def unknown_topic():
     reader = consumer(allow_auto_create_topics=False, topic_metadata_propagation_max_ms=1000)
-    reader.assign([TopicPartition(f"{RUN}-unknown", 0, 0)])
+    reader.subscribe([f"{RUN}-unknown"])
     try:
         refused(KafkaError.UNKNOWN_TOPIC_OR_PART, poll, reader, 1)
     finally:
