@@ -1,2 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
+
+pub mod acks;
+pub mod effect;
+pub mod epoch_history;
+pub mod fetch;
+mod follower;
+mod follower_progress;
+mod high_watermark;
+mod in_sync_replicas;
+mod lag_deadline;
+mod leader;
+pub mod moment;
+mod pending_appends;
+pub mod refusal;
+pub mod replica;
+mod replica_log;
+pub mod term;
+
+pub use acks::Acks;
+pub use effect::{Effect, Effects, InSyncProposal, ProposedMember, Ticket};
+pub use epoch_history::{EpochEnd, EpochHistory, EpochStart};
+pub use fetch::{
+    FetchAnswer, FetchOutcome, FetchPosition, FetchVerdict, FlushProgress, FollowerFetch,
+};
+pub use moment::Moment;
+pub use refusal::{InSyncRefusal, Refusal};
+pub use replica::{Replica, Role};
+pub use term::{
+    FollowerTerm, LeaderTerm, LogOffsets, PartitionChange, PartitionEpoch, ReplicationSettings,
+};

@@ -1,0 +1,251 @@
+//! A follower: where it fetches from, and how it truncates: by epoch, never by high watermark
+//! (KIP-101, KIP-279, KIP-320).
+
+use protocol::{BrokerId, LeaderEpoch, Offset};
+
+use crate::effect::{Effect, Effects};
+use crate::epoch_history::{EpochEnd, EpochStart};
+use crate::fetch::{FetchAnswer, FetchOutcome};
+use crate::replica_log::ReplicaLog;
+use crate::term::{FollowerTerm, ReplicationSettings};
+
+/// What a follower waits for; it does one thing at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// For the leader's answer to a fetch from the end of the log.
+    Fetching,
+    /// For the writer's report on fetched batches.
+    Appending,
+    /// For the end of a truncation to this offset, all of the log if `restarts`.
+    Truncating { to: Offset, restarts: bool },
+}
+
+/// This replica under the leadership of another broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Follower {
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) leader: BrokerId,
+    pub(crate) settings: ReplicationSettings,
+    stage: Stage,
+    /// The leader's high watermark as last heard; may be above this log's end.
+    leader_high_watermark: Offset,
+    /// The leader's log start offset as last heard; may be above this log's end.
+    leader_log_start: Offset,
+    /// Up to where a flush is wanted and not yet reported.
+    flush_wanted: Option<Offset>,
+}
+
+impl Follower {
+    pub(crate) fn begin(term: &FollowerTerm, log: &ReplicaLog, effects: &mut Effects) -> Self {
+        let mut follower = Self {
+            leader_epoch: term.leader_epoch,
+            leader: term.leader,
+            settings: term.settings,
+            stage: Stage::Fetching,
+            leader_high_watermark: Offset::ZERO,
+            leader_log_start: Offset::ZERO,
+            flush_wanted: None,
+        };
+        follower.want_flush(log, effects);
+        follower.fetch(log, effects);
+        follower
+    }
+
+    pub(crate) fn end(self, effects: &mut Effects) {
+        effects.push(Effect::StopFetching { leader: self.leader });
+    }
+
+    pub(crate) fn on_settings_changed(
+        &mut self,
+        settings: ReplicationSettings,
+        log: &ReplicaLog,
+        effects: &mut Effects,
+    ) {
+        self.settings = settings;
+        self.want_flush(log, effects);
+    }
+
+    pub(crate) fn on_fetch_answer(
+        &mut self,
+        answer: &FetchAnswer,
+        log: &mut ReplicaLog,
+        effects: &mut Effects,
+    ) {
+        // An answer to an older question may say "truncate" of records that were replaced since.
+        let is_expected = self.stage == Stage::Fetching
+            && answer.leader_epoch == self.leader_epoch
+            && answer.asked == log.fetch_position();
+        if !is_expected {
+            return;
+        }
+        match answer.outcome {
+            FetchOutcome::Batches { base_offset } if base_offset < log.log_end => {
+                self.fetch(log, effects);
+            }
+            FetchOutcome::Batches { base_offset } => {
+                self.learn(answer, log, effects);
+                self.stage = Stage::Appending;
+                effects.push(Effect::AppendFetched { base_offset });
+            }
+            FetchOutcome::Nothing => {
+                self.learn(answer, log, effects);
+                self.fetch(log, effects);
+            }
+            FetchOutcome::Diverging(end) => self.truncate_by_epoch(end, log, effects),
+            FetchOutcome::OutOfRange { log_end_offset } => {
+                self.leave_range(answer.log_start_offset, log_end_offset, log, effects);
+            }
+        }
+    }
+
+    pub(crate) fn on_appended(
+        &mut self,
+        end_offset: Offset,
+        epochs: &[EpochStart],
+        log: &mut ReplicaLog,
+        effects: &mut Effects,
+    ) {
+        if self.stage != Stage::Appending {
+            return;
+        }
+        for start in epochs {
+            log.epochs.begin(start.leader_epoch, start.start_offset);
+        }
+        log.log_end = end_offset;
+        self.stage = Stage::Fetching;
+        self.follow_leader(log, effects);
+        self.want_flush(log, effects);
+        self.fetch(log, effects);
+    }
+
+    /// The fetched batches could not be appended, though the log is whole (they were damaged on
+    /// the way, or out of order): asks again.
+    pub(crate) fn on_append_refused(&mut self, log: &ReplicaLog, effects: &mut Effects) {
+        if self.stage == Stage::Appending {
+            self.fetch(log, effects);
+        }
+    }
+
+    pub(crate) fn on_flushed(&mut self, offset: Offset, log: &mut ReplicaLog, out: &mut Effects) {
+        if matches!(self.stage, Stage::Truncating { .. }) {
+            return;
+        }
+        let before = log.flushed;
+        log.flush(offset);
+        if self.flush_wanted.is_some_and(|wanted| wanted <= log.flushed) {
+            self.flush_wanted = None;
+        }
+        if self.settings.flush_before_ack && log.flushed > before {
+            let (leader, leader_epoch) = (self.leader, self.leader_epoch);
+            let flushed_offset = log.flushed;
+            out.push(Effect::ReportFlushProgress { leader, leader_epoch, flushed_offset });
+        }
+        self.want_flush(log, out);
+    }
+
+    pub(crate) fn on_truncated(&mut self, log: &mut ReplicaLog, effects: &mut Effects) {
+        let Stage::Truncating { to, restarts } = self.stage else { return };
+        if restarts {
+            log.restart_at(to);
+        } else {
+            log.truncate_to(to);
+        }
+        self.flush_wanted = None;
+        self.want_flush(log, effects);
+        self.fetch(log, effects);
+    }
+
+    /// What of the log agrees with the leader's ends at the end of the largest epoch that both
+    /// have, on either side. Where the leader named an epoch that this log lacks, the next fetch
+    /// asks about the one below it (KIP-279).
+    fn truncate_by_epoch(&mut self, end: EpochEnd, log: &ReplicaLog, effects: &mut Effects) {
+        let own = log.epochs.end_of(end.leader_epoch, log.log_end);
+        let own_end = own.map_or(log.log_end, |own| own.end_offset);
+        self.truncate(own_end.min(end.end_offset), log, effects);
+    }
+
+    fn truncate(&mut self, to: Offset, log: &ReplicaLog, effects: &mut Effects) {
+        let restarts = to < log.log_start;
+        self.stage = Stage::Truncating { to, restarts };
+        effects.push(if restarts {
+            Effect::RestartLogAt { offset: to }
+        } else {
+            let below_high_watermark = to < log.high_watermark.get();
+            Effect::TruncateTo { offset: to, below_high_watermark }
+        });
+    }
+
+    /// The leader's log begins after this log's end, or ends before it without an epoch to tell
+    /// where they part: nothing here is worth keeping in the first case, and only what the leader
+    /// still reaches in the second.
+    fn leave_range(
+        &mut self,
+        leader_start: Offset,
+        leader_end: Offset,
+        log: &ReplicaLog,
+        effects: &mut Effects,
+    ) {
+        if log.log_end < leader_start {
+            self.stage = Stage::Truncating { to: leader_start, restarts: true };
+            effects.push(Effect::RestartLogAt { offset: leader_start });
+        } else if log.log_end > leader_end {
+            self.truncate(leader_end, log, effects);
+        } else {
+            self.fetch(log, effects);
+        }
+    }
+
+    fn learn(&mut self, answer: &FetchAnswer, log: &mut ReplicaLog, effects: &mut Effects) {
+        self.leader_high_watermark = answer.high_watermark;
+        self.leader_log_start = answer.log_start_offset;
+        self.follow_leader(log, effects);
+    }
+
+    /// Takes over high watermark and log start offset, as far as this log reaches. The high
+    /// watermark of a new leader may be lower for a while: what was committed stays so.
+    fn follow_leader(&mut self, log: &mut ReplicaLog, effects: &mut Effects) {
+        let reached = self.leader_high_watermark.min(log.log_end);
+        let mut rose = log.high_watermark.raise_to(reached);
+        let start = self.leader_log_start.min(log.high_watermark.get());
+        if start > log.log_start {
+            rose |= log.move_start(start);
+            effects.push(Effect::MoveLogStart { offset: start });
+        }
+        if rose {
+            let high_watermark = log.high_watermark.get();
+            effects.push(Effect::HighWatermarkAdvanced { high_watermark });
+        }
+    }
+
+    fn want_flush(&mut self, log: &ReplicaLog, effects: &mut Effects) {
+        let is_needed = self.settings.flush_before_ack && log.log_end > log.flushed;
+        if is_needed && self.flush_wanted.is_none() {
+            self.flush_wanted = Some(log.log_end);
+            effects.push(Effect::FlushNeeded { up_to: log.log_end });
+        }
+    }
+
+    fn fetch(&mut self, log: &ReplicaLog, effects: &mut Effects) {
+        self.stage = Stage::Fetching;
+        effects.push(Effect::FetchFrom {
+            leader: self.leader,
+            leader_epoch: self.leader_epoch,
+            position: log.fetch_position(),
+            flushed_offset: log.flushed,
+        });
+    }
+
+    pub(crate) fn debug_assert_invariants(&self, log: &ReplicaLog) {
+        debug_assert!(
+            log.epochs.last_epoch().is_none_or(|last| last <= self.leader_epoch),
+            "R4: the log holds a later epoch than its leader's"
+        );
+        debug_assert!(
+            matches!(self.stage, Stage::Truncating { .. })
+                || !self.settings.flush_before_ack
+                || log.log_end <= log.flushed
+                || self.flush_wanted.is_some(),
+            "R8: unflushed records and no flush under way"
+        );
+    }
+}

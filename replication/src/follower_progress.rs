@@ -1,0 +1,120 @@
+//! What a leader knows of one follower in the present leadership.
+
+use std::time::Duration;
+
+use protocol::{BrokerEpoch, BrokerId, Offset};
+
+use crate::moment::Moment;
+
+/// Since when a follower has not held all of the leader's log.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    /// The latest moment at which it held all that the leader's log held then.
+    since: Moment,
+    /// Reaching `mark_offset`, the leader's log end offset at `mark_at`, proves that it had caught
+    /// up with that moment: then `since` moves there and a new mark is set.
+    mark_at: Moment,
+    mark_offset: Offset,
+}
+
+/// One follower.
+#[derive(Clone, Debug)]
+pub(crate) struct FollowerProgress {
+    pub(crate) broker: BrokerId,
+    /// The registration of its last fetch; unknown before the first.
+    pub(crate) broker_epoch: BrokerEpoch,
+    /// Whether it is assigned; an in-sync one may be on its way out.
+    pub(crate) is_assigned: bool,
+    /// Whether it said that its log failed, and has not fetched since.
+    pub(crate) has_failed: bool,
+    /// Whether it was heard of since it was last taken out of the in-sync replicas; one that was
+    /// not does not join.
+    pub(crate) is_heard: bool,
+    /// Whether a fetch of this leadership proved that its log is a prefix of the leader's: before,
+    /// no offset it reports counts, because it may be about to truncate.
+    is_validated: bool,
+    log_end: Offset,
+    flushed: Offset,
+    behind: Option<Behind>,
+}
+
+impl FollowerProgress {
+    /// A follower that has not been heard of: behind, from now on.
+    pub(crate) fn new(broker: BrokerId, is_assigned: bool, now: Moment, log_end: Offset) -> Self {
+        let behind = Behind { since: now, mark_at: now, mark_offset: log_end };
+        Self {
+            broker,
+            broker_epoch: BrokerEpoch::UNKNOWN,
+            is_assigned,
+            has_failed: false,
+            is_heard: false,
+            is_validated: false,
+            log_end: Offset::ZERO,
+            flushed: Offset::ZERO,
+            behind: Some(behind),
+        }
+    }
+
+    /// The offset that it counts with; zero until it is known.
+    pub(crate) fn counted(&self, flush_before_ack: bool) -> Offset {
+        if flush_before_ack { self.flushed } else { self.log_end }
+    }
+
+    pub(crate) fn is_validated(&self) -> bool {
+        self.is_validated
+    }
+
+    /// A fetch proved its log to be a prefix that ends at `fetch_offset`. What was flushed in this
+    /// leadership and registration stays so; the log end may fall, if unflushed records were lost.
+    pub(crate) fn on_fetch(&mut self, fetch_offset: Offset, flushed: Offset) {
+        self.is_validated = true;
+        self.is_heard = true;
+        self.has_failed = false;
+        self.flushed = self.flushed.max(flushed.min(fetch_offset));
+        self.log_end = fetch_offset.max(self.flushed);
+    }
+
+    /// It flushed: what it appended since it was validated came from this leader.
+    pub(crate) fn on_flushed(&mut self, flushed: Offset) {
+        self.is_heard = true;
+        self.flushed = self.flushed.max(flushed);
+        self.log_end = self.log_end.max(self.flushed);
+    }
+
+    /// It was heard of: has it caught up?
+    pub(crate) fn note_heard(&mut self, now: Moment, flush_before_ack: bool, leader_end: Offset) {
+        let counted = self.counted(flush_before_ack);
+        if self.is_validated && counted >= leader_end {
+            self.behind = None;
+            return;
+        }
+        let mark = Behind { since: now, mark_at: now, mark_offset: leader_end };
+        match &mut self.behind {
+            None => self.behind = Some(mark),
+            Some(behind) if self.is_validated && counted >= behind.mark_offset => {
+                *behind = Behind { since: behind.mark_at, ..mark };
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The leader appended: a follower that had everything is behind from now on.
+    pub(crate) fn note_append(&mut self, now: Moment, leader_end: Offset) {
+        if self.behind.is_none() {
+            self.behind = Some(Behind { since: now, mark_at: now, mark_offset: leader_end });
+        }
+    }
+
+    /// When it is due to be dropped; `None` while it holds everything.
+    pub(crate) fn lag_deadline(&self, lag_time_max: Duration) -> Option<Moment> {
+        if self.has_failed {
+            return Some(Moment::ORIGIN);
+        }
+        self.behind.map(|behind| behind.since.plus(lag_time_max))
+    }
+
+    /// Whether it is no longer in sync.
+    pub(crate) fn must_leave(&self, now: Moment, lag_time_max: Duration) -> bool {
+        self.lag_deadline(lag_time_max).is_some_and(|at| at <= now)
+    }
+}

@@ -1,0 +1,164 @@
+//! Why a replica says no.
+
+use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch};
+use thiserror::Error;
+
+/// Why an input or a ticket was refused. [`Refusal::error_code`] is what a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// This replica does not lead, or stopped leading before the answer was due.
+    #[error("this replica is not the leader")]
+    NotLeader,
+    /// Too few replicas are in sync for `acks=all`; nothing was appended.
+    #[error("{in_sync} replicas are in sync, {needed} are needed")]
+    NotEnoughReplicas {
+        /// Replicas in sync, the leader included.
+        in_sync: usize,
+        /// min(`min.insync.replicas`, replication factor).
+        needed: usize,
+    },
+    /// Too few replicas are in sync for `acks=all` by the time of the answer; the records are in
+    /// the leader's log.
+    #[error("{in_sync} replicas are in sync after the append, {needed} are needed")]
+    NotEnoughReplicasAfterAppend {
+        /// Replicas in sync, the leader included.
+        in_sync: usize,
+        /// min(`min.insync.replicas`, replication factor).
+        needed: usize,
+    },
+    /// The ticket's deadline passed before its records were committed; they may still be.
+    #[error("the deadline passed before the records were committed")]
+    RequestTimedOut,
+    /// A write or flush failed: this replica has stopped.
+    #[error("the log of this replica failed")]
+    StorageFailed,
+    /// The sender knows an older leader epoch.
+    #[error("leader epoch {given} is fenced by {current}")]
+    FencedLeaderEpoch {
+        /// What the sender knows.
+        given: LeaderEpoch,
+        /// What this replica knows.
+        current: LeaderEpoch,
+    },
+    /// The sender knows a newer leader epoch; this replica has yet to hear of it.
+    #[error("leader epoch {given} is ahead of {current}")]
+    UnknownLeaderEpoch {
+        /// What the sender knows.
+        given: LeaderEpoch,
+        /// What this replica knows.
+        current: LeaderEpoch,
+    },
+    /// The follower was registered again since it sent this (KIP-903).
+    #[error("broker epoch {given} of broker {broker} is fenced by {current}")]
+    StaleBrokerEpoch {
+        /// The follower.
+        broker: BrokerId,
+        /// What it sent.
+        given: BrokerEpoch,
+        /// The newest one heard of.
+        current: BrokerEpoch,
+    },
+    /// The sender holds no replica of this partition, as far as the leader knows.
+    #[error("broker {broker} holds no replica of this partition")]
+    UnknownReplica {
+        /// The sender.
+        broker: BrokerId,
+    },
+    /// A leadership under an epoch that this replica led before, or that its log already holds:
+    /// whoever stops leading never resumes that epoch.
+    #[error("leader epoch {given} may not be led again, {highest} was led or stands in the log")]
+    LeaderEpochSpent {
+        /// The epoch of the refused leadership.
+        given: LeaderEpoch,
+        /// The highest epoch that is spent.
+        highest: LeaderEpoch,
+    },
+    /// The terms of a leadership do not hold together: its leader is not in sync or not assigned.
+    #[error("broker {broker} is not an in-sync, assigned replica of the term")]
+    InvalidTerm {
+        /// The broker that should be both.
+        broker: BrokerId,
+    },
+    /// The latest offset is not known yet: the high watermark is below the start of this
+    /// leader's epoch (KIP-207).
+    #[error("the high watermark has not reached the start of this leader's epoch")]
+    OffsetNotAvailable,
+}
+
+impl Refusal {
+    /// What the wire says. For `OffsetNotAvailable`, ListOffsets below v5 says
+    /// `LEADER_NOT_AVAILABLE` instead.
+    #[must_use]
+    pub const fn error_code(self) -> ErrorCode {
+        match self {
+            Self::NotLeader | Self::UnknownReplica { .. } | Self::InvalidTerm { .. } => {
+                ErrorCode::NotLeaderOrFollower
+            }
+            Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+            Self::NotEnoughReplicasAfterAppend { .. } => ErrorCode::NotEnoughReplicasAfterAppend,
+            Self::RequestTimedOut => ErrorCode::RequestTimedOut,
+            Self::StorageFailed => ErrorCode::KafkaStorageError,
+            Self::FencedLeaderEpoch { .. } | Self::LeaderEpochSpent { .. } => {
+                ErrorCode::FencedLeaderEpoch
+            }
+            Self::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
+            Self::StaleBrokerEpoch { .. } => ErrorCode::StaleBrokerEpoch,
+            Self::OffsetNotAvailable => ErrorCode::OffsetNotAvailable,
+        }
+    }
+
+    /// Whether the same request may succeed later, here or at the leader that metadata names by
+    /// then.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::NotLeader
+            | Self::NotEnoughReplicas { .. }
+            | Self::NotEnoughReplicasAfterAppend { .. }
+            | Self::RequestTimedOut
+            | Self::StorageFailed
+            | Self::FencedLeaderEpoch { .. }
+            | Self::UnknownLeaderEpoch { .. }
+            | Self::UnknownReplica { .. }
+            | Self::OffsetNotAvailable => true,
+            Self::StaleBrokerEpoch { .. }
+            | Self::LeaderEpochSpent { .. }
+            | Self::InvalidTerm { .. } => false,
+        }
+    }
+}
+
+/// What the controller said to a proposed change of the in-sync replicas, other than yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InSyncRefusal {
+    /// A member may not join (fenced, shutting down, an old broker epoch): surely not applied.
+    #[error("a proposed member may not join the in-sync replicas")]
+    Ineligible,
+    /// The partition epoch or leader epoch of the proposal is not the current one. Whether an
+    /// earlier copy of it was applied is unknown; a newer state of the partition is on its way.
+    #[error("the proposal was made under an old partition epoch or leader epoch")]
+    Outdated,
+    /// No answer came in time: it may or may not have been applied.
+    #[error("the controller did not answer")]
+    Unanswered,
+}
+
+impl InSyncRefusal {
+    /// Whether the same proposal, sent again, may be accepted.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Unanswered => true,
+            Self::Ineligible | Self::Outdated => false,
+        }
+    }
+
+    /// Whether the change was surely not applied, so that its new members need not count.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Ineligible => true,
+            Self::Outdated | Self::Unanswered => false,
+        }
+    }
+}
