@@ -143,7 +143,7 @@ impl Replica {
     }
 
     /// Ends the present role, whichever it is.
-    fn leave_role(&mut self, reason: Refusal, effects: &mut Effects) {
+    pub(super) fn leave_role(&mut self, reason: Refusal, effects: &mut Effects) {
         match std::mem::replace(&mut self.state, State::AwaitingElection) {
             State::Leader(leader) => leader.end(reason, effects),
             State::Follower(follower) => follower.end(effects),
