@@ -2,12 +2,14 @@
 //! [`AppendError`] for one append, [`ReadError`] for one read.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::record_batch::BatchError;
 use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use thiserror::Error;
+
+use crate::checkpoint::CheckpointDamage;
 
 /// What is wrong with the bytes at some position of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -82,7 +84,7 @@ pub enum LogError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        reason: crate::CheckpointDamage,
+        reason: CheckpointDamage,
     },
     /// A file that a compaction of Kafka left half done.
     #[error(
@@ -129,6 +131,14 @@ pub enum LogError {
 }
 
 impl LogError {
+    pub(crate) fn storage(operation: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Storage { operation, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn checkpoint(path: &Path, reason: CheckpointDamage) -> Self {
+        Self::Checkpoint { path: path.to_owned(), reason }
+    }
+
     /// Whether the same call may succeed later without anybody's help.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -2,39 +2,30 @@
 #![deny(missing_docs)]
 
 mod append;
+pub mod checkpoint;
 mod commit_log;
+mod directory_identity;
 mod error;
 mod flush;
+mod log_directory;
+mod partition_metadata;
 mod reader;
+mod real_storage;
 mod settings;
 mod storage;
 
 pub use append::{Append, AppendOrigin, AppendOutcome, AppendResult};
+pub use checkpoint::CheckpointDamage;
 pub use commit_log::{
     CleanlyClosed, CommitLog, LogResources, OpenHints, ProducerSummary, RecoveryReport,
     SegmentSummary,
 };
+pub use directory_identity::{DirectoryIdentity, IdentityDamage};
 pub use error::{AppendError, Damage, LogError, ReadError, is_space_error};
 pub use flush::{FlushJob, FlushResult};
+pub use log_directory::{DirectoryError, LogDirectory, parse_partition_directory};
+pub use partition_metadata::{PARTITION_METADATA_FILE, read_topic_id, write_topic_id};
 pub use reader::{LogReader, ReadMode, ReadOutcome, ReadRequest, TimedBatch};
+pub use real_storage::RealStorage;
 pub use settings::{LogSettings, TimestampType};
 pub use storage::{DirectoryEntry, EntryKind, OpenMode, Storage, StorageFile, StorageLock};
-
-/// What is wrong with a small file of the log's directory.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckpointDamage {
-    /// Not the format.
-    #[error("it has not the expected form")]
-    Malformed,
-    /// The checksum is wrong.
-    #[error("its checksum is wrong")]
-    Checksum,
-    /// Written by a newer program.
-    #[error("it has version {version}, at most {known} is known")]
-    NewerVersion {
-        /// The file's.
-        version: i64,
-        /// The latest we know.
-        known: i64,
-    },
-}
