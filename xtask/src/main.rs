@@ -12,7 +12,6 @@
 mod generate;
 mod import;
 mod rust;
-mod schema;
 
 use std::env;
 use std::path::{Path, PathBuf};

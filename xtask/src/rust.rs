@@ -1,15 +1,14 @@
 //! Turns the messages of one schema file into one Rust module.
 
 mod field;
-mod naming;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
-use crate::schema::{FieldSchema, FieldType, MessageKind, MessageSchema, Versions};
 use field::Member;
-use naming::snake_case;
+use xtask::naming::{self, snake_case};
+use xtask::schema::{FieldSchema, FieldType, MessageKind, MessageSchema, Versions};
 
 /// Where the names come from that a module may use.
 const IMPORTS: &[(&str, &[&str])] = &[
