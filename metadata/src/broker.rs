@@ -67,6 +67,9 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
+    /// Every protocol, by Kafka's number.
+    pub const ALL: &[Self] = &[Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl];
+
     /// Kafka's name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -6,6 +6,7 @@ pub mod broker;
 pub mod image;
 pub mod partition;
 pub mod record;
+pub mod settings;
 pub mod wire;
 
 pub use broker::{
@@ -15,3 +16,4 @@ pub use broker::{
 pub use image::{ApplyError, ClusterImage, ImageDelta, ReplicaChange, TopicState};
 pub use partition::{PartitionEpoch, PartitionKey, PartitionState};
 pub use record::{MetadataRecord, SettingResource};
+pub use settings::{BrokerSettings, SettingError, SettingErrors, StaticSettings, TopicSettings};
