@@ -6,6 +6,7 @@ use protocol::{BrokerId, LeaderEpoch, Offset};
 use crate::effect::{Effect, Effects};
 use crate::epoch_history::{EpochEnd, EpochStart};
 use crate::fetch::{FetchAnswer, FetchOutcome};
+use crate::reinjected_bug::ReinjectedBug;
 use crate::replica_log::ReplicaLog;
 use crate::term::{FollowerTerm, ReplicationSettings};
 
@@ -47,7 +48,11 @@ impl Follower {
             flush_wanted: None,
         };
         follower.want_flush(log, effects);
-        follower.fetch(log, effects);
+        if log.bugs.is(ReinjectedBug::TruncateToHighWatermark) {
+            follower.truncate(log.high_watermark.get(), log, effects);
+        } else {
+            follower.fetch(log, effects);
+        }
         follower
     }
 
@@ -61,7 +66,11 @@ impl Follower {
         log: &ReplicaLog,
         effects: &mut Effects,
     ) {
+        let was_told = self.settings.flush_before_ack;
         self.settings = settings;
+        if settings.flush_before_ack && !was_told {
+            self.report_flushed(log, effects);
+        }
         self.want_flush(log, effects);
     }
 
@@ -89,6 +98,7 @@ impl Follower {
             }
             FetchOutcome::Nothing => {
                 self.learn(answer, log, effects);
+                log.bugs.forget_epoch(ReinjectedBug::ForgetEpochOnEmptyAnswer);
                 self.fetch(log, effects);
             }
             FetchOutcome::Diverging(end) => self.truncate_by_epoch(end, log, effects),
@@ -112,6 +122,7 @@ impl Follower {
             log.epochs.begin(start.leader_epoch, start.start_offset);
         }
         log.log_end = end_offset;
+        log.bugs.remember_epoch();
         self.stage = Stage::Fetching;
         self.follow_leader(log, effects);
         self.want_flush(log, effects);
@@ -136,11 +147,15 @@ impl Follower {
             self.flush_wanted = None;
         }
         if self.settings.flush_before_ack && log.flushed > before {
-            let (leader, leader_epoch) = (self.leader, self.leader_epoch);
-            let flushed_offset = log.flushed;
-            out.push(Effect::ReportFlushProgress { leader, leader_epoch, flushed_offset });
+            self.report_flushed(log, out);
         }
         self.want_flush(log, out);
+    }
+
+    fn report_flushed(&self, log: &ReplicaLog, effects: &mut Effects) {
+        let (leader, leader_epoch) = (self.leader, self.leader_epoch);
+        let flushed_offset = log.flushed;
+        effects.push(Effect::ReportFlushProgress { leader, leader_epoch, flushed_offset });
     }
 
     pub(crate) fn on_truncated(&mut self, log: &mut ReplicaLog, effects: &mut Effects) {

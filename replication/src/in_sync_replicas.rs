@@ -84,6 +84,11 @@ impl InSyncReplicas {
         self.pending = Some(Pending { proposal, resend_at: None });
     }
 
+    /// Behaves as if the controller had agreed: a mistake, made on purpose in tests.
+    pub(crate) fn assume(&mut self, proposal: &InSyncProposal) {
+        self.members = proposal.in_sync_replicas.iter().map(|member| member.broker).collect();
+    }
+
     /// The controller's word, whether it answers a proposal or not. Whatever was proposed under an
     /// older partition epoch is either part of it or can no longer be applied. Says whether it
     /// was news.

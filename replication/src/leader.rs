@@ -14,6 +14,7 @@ use crate::lag_deadline::LagDeadline;
 use crate::moment::Moment;
 use crate::pending_appends::PendingAppends;
 use crate::refusal::Refusal;
+use crate::reinjected_bug::{BugSwitch, ReinjectedBug};
 use crate::replica_log::ReplicaLog;
 use crate::term::{LeaderTerm, ReplicationSettings};
 
@@ -33,6 +34,7 @@ pub(crate) struct Leader {
     /// Up to where a flush is wanted and not yet reported.
     flush_wanted: Option<Offset>,
     deadline: LagDeadline,
+    bugs: BugSwitch,
 }
 
 impl Leader {
@@ -54,6 +56,7 @@ impl Leader {
             followers: Vec::new(),
             flush_wanted: None,
             deadline: LagDeadline::default(),
+            bugs: log.bugs,
         };
         leader.set_assignment(now, log, &term.assigned_replicas);
         leader.want_flush(log, effects);
@@ -77,6 +80,12 @@ impl Leader {
     /// Whether that many are.
     pub(crate) fn has_enough_in_sync(&self) -> bool {
         self.in_sync.members().len() >= self.needed()
+            || self.bugs.is(ReinjectedBug::IgnoreMinInSync)
+    }
+
+    /// Whether an offset counts when it is flushed, or when it is written.
+    fn counts_flushed(&self) -> bool {
+        self.settings.flush_before_ack && !self.bugs.is(ReinjectedBug::CountUnflushed)
     }
 
     /// Asks for a flush if offsets count when flushed and none is on its way.
@@ -94,7 +103,7 @@ impl Leader {
         if !self.has_enough_in_sync() {
             return;
         }
-        let flush = self.settings.flush_before_ack;
+        let flush = self.counts_flushed();
         let own = std::iter::once(log.counted(flush));
         let counting = self.followers.iter().filter(|f| self.in_sync.counts(f.broker));
         let reached = reached_by_all(own.chain(counting.map(|f| f.counted(flush))));

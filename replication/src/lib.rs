@@ -14,6 +14,7 @@ mod leader;
 pub mod moment;
 mod pending_appends;
 pub mod refusal;
+mod reinjected_bug;
 pub mod replica;
 mod replica_log;
 pub mod term;
@@ -26,6 +27,8 @@ pub use fetch::{
 };
 pub use moment::Moment;
 pub use refusal::{InSyncRefusal, Refusal};
+#[cfg(feature = "reinjected-bugs")]
+pub use reinjected_bug::ReinjectedBug;
 pub use replica::{Replica, Role};
 pub use term::{
     FollowerTerm, LeaderTerm, LogOffsets, PartitionChange, PartitionEpoch, ReplicationSettings,

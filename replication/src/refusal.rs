@@ -64,6 +64,13 @@ pub enum Refusal {
         /// The sender.
         broker: BrokerId,
     },
+    /// A follower reported a flush before its first fetch of this leadership: its log may end in
+    /// records that it is about to cut. To be repeated after that fetch.
+    #[error("broker {broker} has not fetched in this leadership")]
+    NotValidated {
+        /// The sender.
+        broker: BrokerId,
+    },
     /// A leadership under an epoch that this replica led before, or that its log already holds:
     /// whoever stops leading never resumes that epoch.
     #[error("leader epoch {given} may not be led again, {highest} was led or stands in the log")]
@@ -91,9 +98,10 @@ impl Refusal {
     #[must_use]
     pub const fn error_code(self) -> ErrorCode {
         match self {
-            Self::NotLeader | Self::UnknownReplica { .. } | Self::InvalidTerm { .. } => {
-                ErrorCode::NotLeaderOrFollower
-            }
+            Self::NotLeader
+            | Self::UnknownReplica { .. }
+            | Self::NotValidated { .. }
+            | Self::InvalidTerm { .. } => ErrorCode::NotLeaderOrFollower,
             Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
             Self::NotEnoughReplicasAfterAppend { .. } => ErrorCode::NotEnoughReplicasAfterAppend,
             Self::RequestTimedOut => ErrorCode::RequestTimedOut,
@@ -120,6 +128,7 @@ impl Refusal {
             | Self::FencedLeaderEpoch { .. }
             | Self::UnknownLeaderEpoch { .. }
             | Self::UnknownReplica { .. }
+            | Self::NotValidated { .. }
             | Self::OffsetNotAvailable => true,
             Self::StaleBrokerEpoch { .. }
             | Self::LeaderEpochSpent { .. }

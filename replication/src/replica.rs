@@ -36,7 +36,7 @@ enum State {
 }
 
 /// The state machine of one replica. Inputs come in through `on_…`, what it wants done goes out
-/// through the caller's [`Effects`]; it has no clock, no task, no file.
+/// through the caller's [`Effects`](crate::Effects); it has no clock, no task, no file.
 #[derive(Clone, Debug)]
 pub struct Replica {
     log: ReplicaLog,
@@ -52,15 +52,32 @@ impl Default for Replica {
 }
 
 impl Replica {
-    /// A replica that has not been told anything: awaiting an election, its log unknown.
+    /// The first replica of a partition in this process: it has not been told anything, awaits an
+    /// election and does not know its log.
     #[must_use]
     pub fn new() -> Self {
-        let log = ReplicaLog::default();
-        Self { log, known_epoch: LeaderEpoch::UNKNOWN, state: State::AwaitingElection }
+        Self::restarted(LeaderEpoch::UNKNOWN)
     }
-}
 
-impl Replica {
+    /// A replica that takes the place of one that ended while the process ran on. `spent` is the
+    /// highest leader epoch which that one was told of: a late copy of the message that made it a
+    /// leader must not make this one a leader, whose log may have lost its end. (After a restart
+    /// of the process the broker epoch in the message tells.)
+    #[must_use]
+    pub fn restarted(spent: LeaderEpoch) -> Self {
+        let log = ReplicaLog::default();
+        Self { log, known_epoch: spent, state: State::AwaitingElection }
+    }
+
+    /// A replica that makes a historical mistake, for tests that must find it.
+    #[cfg(feature = "reinjected-bugs")]
+    #[must_use]
+    pub fn with_bug(spent: LeaderEpoch, bug: crate::reinjected_bug::ReinjectedBug) -> Self {
+        let mut replica = Self::restarted(spent);
+        replica.log.bugs = crate::reinjected_bug::BugSwitch::on(bug);
+        replica
+    }
+
     fn leader(&self) -> Option<&Leader> {
         match &self.state {
             State::Leader(leader) => Some(leader),

@@ -5,6 +5,7 @@ use protocol::{LeaderEpoch, Offset};
 use crate::epoch_history::EpochHistory;
 use crate::fetch::{FetchPosition, FetchVerdict};
 use crate::high_watermark::HighWatermark;
+use crate::reinjected_bug::{BugSwitch, ReinjectedBug};
 use crate::term::LogOffsets;
 
 /// The offsets of one log: `log_start ≤ high_watermark ≤ log_end`, `flushed ≤ log_end`.
@@ -15,6 +16,7 @@ pub(crate) struct ReplicaLog {
     pub(crate) flushed: Offset,
     pub(crate) high_watermark: HighWatermark,
     pub(crate) epochs: EpochHistory,
+    pub(crate) bugs: BugSwitch,
 }
 
 impl ReplicaLog {
@@ -59,7 +61,8 @@ impl ReplicaLog {
 
     /// The end was cut.
     pub(crate) fn truncate_to(&mut self, offset: Offset) {
-        self.epochs.truncate_to(offset);
+        let keeps_empty = self.bugs.is(ReinjectedBug::KeepEmptyEpochs);
+        self.epochs.truncate_to(if keeps_empty { offset.next() } else { offset });
         self.log_end = self.log_end.min(offset);
         self.flushed = self.flushed.min(offset);
         self.high_watermark.cut_at(offset);
@@ -76,7 +79,9 @@ impl ReplicaLog {
 
     /// Where the next fetch of this replica begins.
     pub(crate) fn fetch_position(&self) -> FetchPosition {
-        FetchPosition { fetch_offset: self.log_end, last_fetched_epoch: self.epochs.last_epoch() }
+        let last_epoch = self.epochs.last_epoch();
+        let last_fetched_epoch = last_epoch.filter(|_| !self.bugs.has_forgotten_epoch());
+        FetchPosition { fetch_offset: self.log_end, last_fetched_epoch }
     }
 
     /// Whether a follower at `position` holds a prefix of this log (KIP-320, KIP-595).
@@ -91,9 +96,14 @@ impl ReplicaLog {
         }
         let end = position
             .last_fetched_epoch
+            .filter(|_| !self.bugs.is(ReinjectedBug::JudgeByOffsetAlone))
             .and_then(|epoch| Some((epoch, self.epochs.end_of(epoch, self.log_end)?)));
         match end {
-            Some((epoch, end)) if end.leader_epoch < epoch || end.end_offset < offset => {
+            Some((epoch, end))
+                if end.end_offset < offset
+                    || (end.leader_epoch < epoch
+                        && !self.bugs.is(ReinjectedBug::HideMissingEpoch)) =>
+            {
                 FetchVerdict::Diverging(end)
             }
             _ if offset > self.log_end => out_of_range,

@@ -41,7 +41,7 @@ impl Leader {
             Reported::Answered => {}
         }
         self.want_flush(log, effects);
-        if !self.settings.flush_before_ack {
+        if !self.counts_flushed() {
             self.advance_high_watermark(log, effects);
         }
         self.arm_deadline(effects);
@@ -75,7 +75,7 @@ impl Leader {
             self.flush_wanted = None;
         }
         self.want_flush(log, out);
-        if self.settings.flush_before_ack {
+        if self.counts_flushed() {
             self.advance_high_watermark(log, out);
         }
     }

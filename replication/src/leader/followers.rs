@@ -8,6 +8,7 @@ use crate::fetch::{FetchVerdict, FlushProgress, FollowerFetch};
 use crate::follower_progress::FollowerProgress;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
+use crate::reinjected_bug::ReinjectedBug;
 use crate::replica_log::ReplicaLog;
 
 impl Leader {
@@ -39,12 +40,11 @@ impl Leader {
         self.check_same_epoch(report.leader_epoch)?;
         self.meet(now, report.follower, report.broker_epoch, log)?;
         let progress = self.progress_of(report.follower)?;
-        // Before the first fetch of this leadership its log may end in records that it is about to
-        // cut; and beyond the leader's log nothing can count.
-        if progress.is_validated() && report.flushed_offset <= log.log_end {
-            progress.on_flushed(report.flushed_offset);
-            self.on_heard(now, report.follower, log, effects);
+        if !progress.is_validated() {
+            return Err(Refusal::NotValidated { broker: report.follower });
         }
+        progress.on_flushed(report.flushed_offset.min(log.log_end));
+        self.on_heard(now, report.follower, log, effects);
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Leader {
         log: &mut ReplicaLog,
         effects: &mut Effects,
     ) {
-        let flush = self.settings.flush_before_ack;
+        let flush = self.counts_flushed();
         if let Ok(progress) = self.progress_of(follower) {
             progress.note_heard(now, flush, log.log_end);
         }
@@ -88,8 +88,13 @@ impl Leader {
         given: BrokerEpoch,
         log: &ReplicaLog,
     ) -> Result<(), Refusal> {
+        let ignores = self.bugs.is(ReinjectedBug::IgnoreBrokerEpoch);
         let progress = self.progress_of(broker)?;
         let current = progress.broker_epoch;
+        if ignores {
+            progress.broker_epoch = given.max(current);
+            return Ok(());
+        }
         if given < current {
             return Err(Refusal::StaleBrokerEpoch { broker, given, current });
         }

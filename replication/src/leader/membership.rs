@@ -7,6 +7,7 @@ use crate::effect::{Effect, Effects, InSyncProposal, ProposedMember};
 use crate::follower_progress::FollowerProgress;
 use crate::moment::Moment;
 use crate::refusal::InSyncRefusal;
+use crate::reinjected_bug::ReinjectedBug;
 use crate::replica_log::ReplicaLog;
 use crate::term::{PartitionChange, PartitionEpoch, ReplicationSettings};
 
@@ -54,8 +55,9 @@ impl Leader {
         effects: &mut Effects,
     ) {
         self.settings = settings;
+        let flush = self.counts_flushed();
         for follower in &mut self.followers {
-            follower.note_heard(now, settings.flush_before_ack, log.log_end);
+            follower.note_heard(now, flush, log.log_end);
         }
         self.want_flush(log, effects);
         self.propose_change(now, log, effects);
@@ -116,6 +118,10 @@ impl Leader {
             partition_epoch: self.in_sync.partition_epoch(),
             in_sync_replicas: std::iter::once(own).chain(staying).collect(),
         };
+        if self.bugs.is(ReinjectedBug::ShrinkWithoutController) {
+            self.in_sync.assume(&proposal);
+            return;
+        }
         self.in_sync.propose(proposal.clone());
         out.push(Effect::ProposeInSyncReplicas(proposal));
     }
@@ -123,7 +129,7 @@ impl Leader {
     /// Whether a follower holds all that is committed, and all that earlier leaderships left: the
     /// high watermark of a new leader may be lower than what was committed.
     fn may_join(&self, follower: &FollowerProgress, now: Moment, log: &ReplicaLog) -> bool {
-        let counted = follower.counted(self.settings.flush_before_ack);
+        let counted = follower.counted(self.counts_flushed());
         follower.is_assigned
             && follower.is_heard
             && follower.is_validated()

@@ -34,7 +34,7 @@ impl Replica {
     /// A follower flushed. `Ok` means heard: the follower need not repeat it.
     ///
     /// # Errors
-    /// As `on_follower_fetch`.
+    /// As `on_follower_fetch`, and `NotValidated` if no fetch of this leadership came before.
     pub fn on_flush_progress(
         &mut self,
         now: Moment,

@@ -9,6 +9,7 @@ use crate::follower::Follower;
 use crate::leader::Leader;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
+use crate::reinjected_bug::ReinjectedBug;
 use crate::term::{FollowerTerm, LeaderTerm, LogOffsets, PartitionChange};
 
 impl Replica {
@@ -71,7 +72,7 @@ impl Replica {
     /// drained or stopped the writer first. A repeated message does nothing.
     ///
     /// # Errors
-    /// `FencedLeaderEpoch` if a newer epoch is known, `LeaderEpochSpent` if this replica led it,
+    /// `FencedLeaderEpoch` if a newer epoch is known or in the log, `LeaderEpochSpent` if this replica led it,
     /// `InvalidTerm` if the leader is this broker. The reason of the end if the replica is offline.
     /// Nothing has changed then.
     pub fn on_become_follower(
@@ -86,8 +87,15 @@ impl Replica {
         if term.leader == term.this_broker {
             return Err(Refusal::InvalidTerm { broker: term.leader });
         }
+        let in_log = EpochHistory::from_starts(&offsets.epochs).last_epoch();
+        if let Some(current) = in_log.filter(|last| *last > given) {
+            return Err(Refusal::FencedLeaderEpoch { given, current });
+        }
         match &self.state {
             State::Follower(follower) if follower.leader_epoch == given => return Ok(()),
+            State::Follower(follower) if follower.leader == term.leader => {
+                self.log.bugs.forget_epoch(ReinjectedBug::TrustUnchangedLeader);
+            }
             State::Leader(leader) if leader.leader_epoch == given => {
                 return Err(Refusal::LeaderEpochSpent { given, highest: given });
             }
