@@ -1,0 +1,327 @@
+//! One node of the live tree: what is known of a child, whichever incarnation it is in.
+
+use crate::address::Published;
+use crate::child_id::ChildId;
+use crate::exit_reason::ExitReason;
+use crate::notice::{Notice, NoticeEvent};
+use crate::operator::OperatorRequest;
+use crate::status::Status;
+use crate::tree::Registry;
+use crate::tree_node::{NodeKind, NodeState, TreeNode, unix_millis};
+use ractor::ActorCell;
+use ractor::actor::messages::BoxedState;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Levels shown below the root. Trees are written by people; one deeper than this is a fault.
+const DEPTH_MAX: usize = 64;
+
+/// Hands a command to the supervisor whose children a place holds. One that is not running
+/// drops it, and with it the reply port.
+pub(crate) type OperatorLine = Box<dyn Fn(OperatorRequest) + Send>;
+
+pub(crate) struct Place {
+    id: ChildId,
+    kind: NodeKind,
+    /// Start order among its siblings; equal for children without an order.
+    order: u32,
+    parent: Weak<Place>,
+    registry: Arc<Registry>,
+    published: Option<Arc<dyn Published>>,
+    life: Mutex<Life>,
+    /// Whatever may still be left of the last incarnation.
+    remains: tokio::sync::Mutex<Option<Remains>>,
+    /// The state that travelled to the supervisor when the actor ended cleanly.
+    state_drop: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    /// For a supervisor, or an actor that keeps children of its own.
+    branch: Mutex<Option<Box<Branch>>>,
+}
+
+struct Life {
+    state: NodeState,
+    since_unix_millis: u64,
+    restarts: u64,
+    last_exit: Option<ExitReason>,
+    /// Why a supervisor says that it ends; its parent sees only that it did.
+    own_end: Option<ExitReason>,
+    status: Option<Status>,
+}
+
+#[derive(Default)]
+struct Branch {
+    children: BTreeMap<ChildId, Arc<Place>>,
+    operator_line: Option<OperatorLine>,
+}
+
+/// Something whose end can be waited for.
+pub(crate) enum Remains {
+    /// Ends after the actor's state is dropped.
+    Task(JoinHandle<()>),
+    /// Ends when the actor has stopped; its state may be dropped a moment later.
+    Actor(ActorCell),
+}
+
+/// What a new place is to be.
+pub(crate) struct PlaceSpec {
+    pub(crate) id: ChildId,
+    pub(crate) kind: NodeKind,
+    pub(crate) order: u32,
+    pub(crate) published: Option<Arc<dyn Published>>,
+}
+
+impl Place {
+    pub(crate) fn root(id: ChildId, kind: NodeKind, registry: Arc<Registry>) -> Arc<Self> {
+        let spec = PlaceSpec { id, kind, order: 0, published: None };
+        Arc::new(Self::new(spec, Weak::new(), registry))
+    }
+
+    /// Adds a child below this place, in the place of an earlier one of that name.
+    pub(crate) fn add_child(self: &Arc<Self>, spec: PlaceSpec) -> Arc<Self> {
+        let id = spec.id.clone();
+        let child = Arc::new(Self::new(spec, Arc::downgrade(self), self.registry.clone()));
+        let mut branch = self.lock_branch();
+        branch.get_or_insert_default().children.insert(id, child.clone());
+        child
+    }
+
+    pub(crate) fn remove_child(&self, child: &Arc<Self>) {
+        let mut branch = self.lock_branch();
+        let Some(branch) = branch.as_mut() else { return };
+        // A later child of the same name stays.
+        if branch.children.get(&child.id).is_some_and(|present| Arc::ptr_eq(present, child)) {
+            branch.children.remove(&child.id);
+        }
+    }
+
+    /// Forgets what belonged to the last incarnation: the next one adds its own children.
+    pub(crate) fn clear(&self) {
+        self.lock_life().own_end = None;
+        if let Some(branch) = self.lock_branch().as_mut() {
+            branch.children.clear();
+        }
+    }
+
+    pub(crate) fn child(&self, id: &str) -> Option<Arc<Self>> {
+        self.lock_branch().as_ref()?.children.get(id).cloned()
+    }
+
+    fn new(spec: PlaceSpec, parent: Weak<Place>, registry: Arc<Registry>) -> Self {
+        let life = Life {
+            state: NodeState::Starting,
+            since_unix_millis: registry.now_unix_millis(),
+            restarts: 0,
+            last_exit: None,
+            own_end: None,
+            status: None,
+        };
+        let PlaceSpec { id, kind, order, published } = spec;
+        Self {
+            id,
+            kind,
+            order,
+            parent,
+            registry,
+            published,
+            life: Mutex::new(life),
+            remains: tokio::sync::Mutex::new(None),
+            state_drop: tokio::sync::Mutex::new(None),
+            branch: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn published(&self) -> Option<&Arc<dyn Published>> {
+        self.published.as_ref()
+    }
+
+    // --- life ---
+
+    pub(crate) fn set_state(&self, state: NodeState) {
+        let now = self.registry.now_unix_millis();
+        let mut life = self.lock_life();
+        life.state = state;
+        life.since_unix_millis = now;
+    }
+
+    pub(crate) fn set_backing_off(&self, delay: Duration) {
+        let until = self.registry.now().checked_add(delay);
+        let until_unix_millis = until.map_or(u64::MAX, unix_millis);
+        self.set_state(NodeState::BackingOff { until_unix_millis });
+    }
+
+    pub(crate) fn set_up(&self, incarnation: u64) {
+        self.set_state(NodeState::Running);
+        self.lock_life().restarts = incarnation.saturating_sub(1);
+    }
+
+    pub(crate) fn set_last_exit(&self, reason: ExitReason) {
+        self.lock_life().last_exit = Some(reason);
+    }
+
+    pub(crate) fn last_exit(&self) -> Option<ExitReason> {
+        self.lock_life().last_exit.clone()
+    }
+
+    /// The first reason given for one end counts.
+    pub(crate) fn set_own_end(&self, reason: ExitReason) {
+        self.lock_life().own_end.get_or_insert(reason);
+    }
+
+    pub(crate) fn own_end(&self) -> Option<ExitReason> {
+        self.lock_life().own_end.clone()
+    }
+
+    /// The empty status of a new incarnation.
+    pub(crate) fn new_status(&self) -> Status {
+        let status = Status::default();
+        self.lock_life().status = Some(status.clone());
+        status
+    }
+
+    /// Its own end took everything below down with it.
+    pub(crate) fn set_descendants_stopped(&self) {
+        let mut left = self.children();
+        while let Some(place) = left.pop() {
+            if !matches!(place.lock_life().state, NodeState::Stopped) {
+                place.set_state(NodeState::Stopped);
+            }
+            left.append(&mut place.children());
+        }
+    }
+
+    // --- remains ---
+
+    pub(crate) async fn leave(&self, remains: Remains) {
+        *self.remains.lock().await = Some(remains);
+    }
+
+    /// As [`leave`](Self::leave), where nothing can be waited for: right after all was gone.
+    pub(crate) fn leave_now(&self, left: Remains) {
+        if let Ok(mut remains) = self.remains.try_lock() {
+            *remains = Some(left);
+        }
+    }
+
+    /// Drops the state of an ended actor in a task of its own: a `Drop` may take its time, or
+    /// panic, and a supervisor must suffer neither.
+    pub(crate) fn leave_state(&self, state: BoxedState) {
+        let task = tokio::spawn(async move { drop(state) });
+        // Locked only while somebody waits for an earlier incarnation, whose successor this is.
+        if let Ok(mut state_drop) = self.state_drop.try_lock() {
+            *state_drop = Some(task);
+        }
+    }
+
+    /// Waits until nothing is left of the last incarnation, nor of anything below it.
+    pub(crate) async fn gone(&self) {
+        self.own_remains_gone().await;
+        let mut left = self.children();
+        while let Some(place) = left.pop() {
+            place.own_remains_gone().await;
+            left.append(&mut place.children());
+        }
+    }
+
+    /// Whether the state that travelled to the supervisor is dropped, too.
+    pub(crate) fn is_state_dropped(&self) -> bool {
+        let state_drop = self.state_drop.try_lock();
+        state_drop.is_ok_and(|task| task.as_ref().is_none_or(JoinHandle::is_finished))
+    }
+
+    async fn own_remains_gone(&self) {
+        let mut remains = self.remains.lock().await;
+        match remains.as_mut() {
+            // An error means that the task was cancelled, which ends it, too.
+            Some(Remains::Task(task)) => drop(task.await),
+            // Without a limit, the wait has no error.
+            Some(Remains::Actor(actor)) => actor.wait(None).await.unwrap_or(()),
+            None => {}
+        }
+        *remains = None;
+        let mut state_drop = self.state_drop.lock().await;
+        if let Some(task) = state_drop.as_mut() {
+            // An error means that the drop panicked, which the panic hook has noted.
+            drop(task.await);
+        }
+        *state_drop = None;
+    }
+
+    // --- operator ---
+
+    pub(crate) fn set_operator_line(&self, line: OperatorLine) {
+        self.lock_branch().get_or_insert_default().operator_line = Some(line);
+    }
+
+    /// Dropped, with its reply port, if nobody takes commands for the children here.
+    pub(crate) fn operate(&self, request: OperatorRequest) {
+        if let Some(line) = self.lock_branch().as_ref().and_then(|it| it.operator_line.as_ref()) {
+            line(request);
+        }
+    }
+
+    // --- seen from outside ---
+
+    pub(crate) fn notify(&self, event: NoticeEvent) {
+        if self.registry.has_subscribers() {
+            self.registry.notify(&Notice { path: self.path(), event });
+        }
+    }
+
+    /// Names from below the root, joined by `/`.
+    pub(crate) fn path(&self) -> String {
+        let mut names = vec![self.id.clone()];
+        let mut parent = self.parent.upgrade();
+        while let Some(place) = parent {
+            names.push(place.id.clone());
+            parent = place.parent.upgrade();
+        }
+        names.pop();
+        let names: Vec<&str> = names.iter().rev().map(ChildId::as_str).collect();
+        names.join("/")
+    }
+
+    pub(crate) fn snapshot(&self) -> TreeNode {
+        self.snapshot_to(DEPTH_MAX)
+    }
+
+    fn snapshot_to(&self, depth: usize) -> TreeNode {
+        let mut children = self.children();
+        children.sort_by_key(|child| child.order);
+        let below = depth
+            .checked_sub(1)
+            .map(|depth| children.iter().map(|child| child.snapshot_to(depth)).collect::<Vec<_>>());
+        let life = self.lock_life();
+        TreeNode {
+            id: self.id.to_string(),
+            kind: self.kind,
+            state: life.state,
+            since_unix_millis: life.since_unix_millis,
+            restarts: life.restarts,
+            last_exit: life.last_exit.clone(),
+            mailbox_depth: self.published.as_ref().and_then(|it| it.depth()).map(|it| it as u64),
+            status: life.status.as_ref().map(Status::read).unwrap_or_default(),
+            children: below.unwrap_or_default(),
+        }
+    }
+
+    fn children(&self) -> Vec<Arc<Self>> {
+        let branch = self.lock_branch();
+        branch.as_ref().map(|it| it.children.values().cloned().collect()).unwrap_or_default()
+    }
+
+    fn lock_life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_branch(&self) -> MutexGuard<'_, Option<Box<Branch>>> {
+        self.branch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Place").field("id", &self.id).finish_non_exhaustive()
+    }
+}
