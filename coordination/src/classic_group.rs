@@ -169,10 +169,10 @@ impl ClassicGroup {
     }
 
     /// Whether the machine may be dropped and made anew at the next request, because the group
-    /// does not exist and waits for nothing.
+    /// does not exist here and waits for nothing.
     #[must_use]
     pub fn is_vacant(&self) -> bool {
-        !self.exists && self.pending_appends.is_empty()
+        (!self.exists || self.has_resigned) && self.pending_appends.is_empty()
     }
 
     /// The broker no longer coordinates the group: whoever waits is told so, and so is whoever

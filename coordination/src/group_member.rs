@@ -105,7 +105,7 @@ impl GroupMember {
             client_host: Arc::clone(&request.client_host),
             session_timeout,
             rebalance_timeout: rebalance_timeout(request.rebalance_timeout_ms, session_timeout),
-            protocols: request.protocols.clone(),
+            protocols: owned(&request.protocols),
             assignment: Bytes::new(),
             join_ticket: None,
             sync_ticket: None,
@@ -166,12 +166,11 @@ impl GroupMember {
 
     /// What it counts for in the group's bound.
     pub(crate) fn size_bytes(&self) -> usize {
-        let names = self.member_id.as_str().len()
+        GroupSettings::MEMBER_OVERHEAD_BYTES
+            + self.member_id.as_str().len()
             + self.group_instance_id.as_ref().map_or(0, |id| id.as_str().len())
             + self.client_id.len()
-            + self.client_host.len();
-        GroupSettings::MEMBER_OVERHEAD_BYTES
-            + names
+            + self.client_host.len()
             + protocols_bytes(&self.protocols)
             + self.assignment.len()
     }
@@ -198,6 +197,17 @@ pub(crate) fn rebalance_timeout(millis: i32, session_timeout: Duration) -> Durat
 /// The bytes of what a member brought.
 pub(crate) fn protocols_bytes(protocols: &[MemberProtocol]) -> usize {
     protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len()).sum()
+}
+
+/// What a member brought, in memory of its own: a slice would keep the whole request alive.
+pub(crate) fn owned(protocols: &[MemberProtocol]) -> Vec<MemberProtocol> {
+    protocols
+        .iter()
+        .map(|protocol| MemberProtocol {
+            name: Arc::clone(&protocol.name),
+            metadata: Bytes::copy_from_slice(&protocol.metadata),
+        })
+        .collect()
 }
 
 /// Drops every protocol whose name an earlier one has.

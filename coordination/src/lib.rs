@@ -6,7 +6,9 @@ pub mod classic_group;
 pub mod committed_offsets;
 pub mod coordinator_partition;
 pub mod effect;
+pub mod group_loader;
 pub mod group_member;
+pub mod offsets_topic;
 pub mod record;
 pub mod request;
 pub mod settings;
@@ -23,6 +25,7 @@ pub use committed_offsets::{
 };
 pub use coordinator_partition::coordinator_partition;
 pub use effect::{AppendTicket, Effect, Effects, Ticket};
+pub use group_loader::GroupLoader;
 pub use group_member::{GroupInstanceId, MemberProtocol, candidate_member_id};
 pub use record::{GroupRecord, MemberRecord, MembershipRecord};
 pub use request::{

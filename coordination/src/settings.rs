@@ -40,6 +40,10 @@ impl GroupSettings {
     /// What a member is counted with beside its own bytes.
     pub const MEMBER_OVERHEAD_BYTES: usize = 512;
 
+    /// The longest name, of a group, an instance or a protocol: with a member id's UUID behind it,
+    /// it still fits a string of Kafka's records.
+    pub const NAME_BYTES_MAX: usize = 32_000;
+
     /// Whether a session timeout as the wire gives it lies within the bounds.
     #[must_use]
     pub fn session_timeout(&self, millis: i32) -> Option<Duration> {

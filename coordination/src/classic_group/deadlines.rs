@@ -164,7 +164,7 @@ impl ClassicGroup {
     }
 
     fn lose_unsynced(&mut self, now: Now, effects: &mut Effects) {
-        if !self.sync_deadline.is_some_and(|at| at <= now.monotonic) {
+        if self.sync_deadline.is_none_or(|at| at > now.monotonic) {
             return;
         }
         let unsynced: Vec<MemberId> = self.pending_syncs.iter().cloned().collect();

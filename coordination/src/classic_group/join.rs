@@ -7,8 +7,11 @@ use protocol::{ErrorCode, MemberId};
 use super::{ClassicGroup, ClassicGroupState};
 use crate::answer::{JoinAnswer, JoinedMember};
 use crate::effect::Effects;
-use crate::group_member::{GroupMember, protocols_bytes, rebalance_timeout, without_duplicates};
+use crate::group_member::{
+    GroupInstanceId, GroupMember, owned, protocols_bytes, rebalance_timeout, without_duplicates,
+};
 use crate::request::JoinRequest;
+use crate::settings::GroupSettings;
 use crate::time::Now;
 
 /// The first version in which a dynamic member must take an id before it joins (KIP-394), so that
@@ -53,7 +56,8 @@ impl ClassicGroup {
 
     /// What can be said without looking at the members; gives the session timeout.
     fn check_join(&self, request: &JoinRequest) -> Result<Duration, ErrorCode> {
-        if self.group_id.as_str().is_empty() {
+        let name = self.group_id.as_str();
+        if name.is_empty() || name.len() > GroupSettings::NAME_BYTES_MAX {
             return Err(ErrorCode::InvalidGroupId);
         }
         let session_timeout = self
@@ -67,7 +71,7 @@ impl ClassicGroup {
             return Err(ErrorCode::UnknownMemberId);
         }
         let bytes = protocols_bytes(&request.protocols);
-        if bytes > self.settings.member_metadata_bytes_max {
+        if bytes > self.settings.member_metadata_bytes_max || !names_fit(request) {
             return Err(ErrorCode::InvalidRequest);
         }
         Ok(session_timeout)
@@ -93,11 +97,8 @@ impl ClassicGroup {
                 member.is_some() || self.members.len() < self.settings.group_size_max
             }
         };
-        let newcomer = GroupMember::joining(MemberId::new(""), request, Duration::ZERO);
         let others = self.members_bytes - member.map_or(0, GroupMember::size_bytes);
-        let bytes = others
-            .saturating_add(newcomer.size_bytes())
-            .saturating_add(request.candidate_member_id.as_str().len());
+        let bytes = others.saturating_add(size_bytes(request));
         has_place && bytes <= self.settings.group_metadata_bytes_max
     }
 
@@ -175,7 +176,8 @@ impl ClassicGroup {
         };
         if must_rebalance {
             let rebalance = rebalance_timeout(request.rebalance_timeout_ms, session_timeout);
-            self.update_member(&member_id, request.protocols, session_timeout, rebalance);
+            let protocols = owned(&request.protocols);
+            self.update_member(&member_id, protocols, session_timeout, rebalance);
             self.park_join(&member_id, request.ticket, effects);
             self.rebalance_or_complete_join(now, effects);
             Ok(())
@@ -233,4 +235,21 @@ impl ClassicGroup {
             })
             .collect()
     }
+}
+
+/// What a member with this request would count for in the group's bound, at least.
+fn size_bytes(request: &JoinRequest) -> usize {
+    GroupSettings::MEMBER_OVERHEAD_BYTES
+        .saturating_add(request.candidate_member_id.as_str().len())
+        .saturating_add(request.client_id.len())
+        .saturating_add(protocols_bytes(&request.protocols))
+}
+
+/// Whether the names can stand in the group's record: a longer one would make the record, and so
+/// every rebalance, fail.
+fn names_fit(request: &JoinRequest) -> bool {
+    let instance_id = request.group_instance_id.as_ref().map_or("", GroupInstanceId::as_str);
+    let names = [instance_id, &request.client_id, &request.client_host, &request.protocol_type];
+    let protocols = request.protocols.iter().map(|protocol| &*protocol.name);
+    names.into_iter().chain(protocols).all(|name| name.len() <= GroupSettings::NAME_BYTES_MAX)
 }

@@ -12,6 +12,7 @@ use crate::committed_offsets::{CommittedOffset, FetchSelection, FetchedTopic, sa
 use crate::effect::{Effect, Effects};
 use crate::record::GroupRecord;
 use crate::request::{CommitPartition, CommitRequest, DeleteOffsetsRequest, DeletedTopic};
+use crate::settings::GroupSettings;
 use crate::time::{Now, Timestamp};
 
 /// The first version in which a group that is not there is called so; older clients are told that
@@ -36,6 +37,9 @@ impl ClassicGroup {
     fn check_commit(&self, request: &CommitRequest) -> Result<(), ErrorCode> {
         if self.is_dead() {
             return Err(self.dead_error());
+        }
+        if self.group_id.as_str().len() > GroupSettings::NAME_BYTES_MAX {
+            return Err(ErrorCode::InvalidGroupId);
         }
         let is_outside = !request.generation.is_known();
         if !self.exists && !is_outside {

@@ -9,7 +9,7 @@ use super::pending_appends::{Purpose, Replacement};
 use super::{ClassicGroup, ClassicGroupState};
 use crate::answer::JoinAnswer;
 use crate::effect::Effects;
-use crate::group_member::{GroupMember, rebalance_timeout};
+use crate::group_member::{GroupMember, owned, rebalance_timeout};
 use crate::record::GroupRecord;
 use crate::request::JoinRequest;
 use crate::time::Now;
@@ -148,7 +148,7 @@ fn returned(
         client_host: Arc::clone(&request.client_host),
         session_timeout,
         rebalance_timeout: rebalance_timeout(request.rebalance_timeout_ms, session_timeout),
-        protocols: request.protocols,
+        protocols: owned(&request.protocols),
         is_new: false,
         ..old_member.clone()
     }

@@ -96,6 +96,8 @@ impl ClassicGroup {
         let assignments: BTreeMap<MemberId, Bytes> = assignments
             .into_iter()
             .filter(|(member_id, _)| self.members.contains_key(member_id))
+            // in memory of its own: a slice would keep the whole request alive
+            .map(|(member_id, assignment)| (member_id, Bytes::copy_from_slice(&assignment)))
             .collect();
         let assigned_bytes: usize = assignments.values().map(Bytes::len).sum();
         let held_bytes: usize = self.members.values().map(|member| member.assignment.len()).sum();
