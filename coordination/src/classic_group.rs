@@ -12,6 +12,7 @@ mod join;
 mod leave;
 mod loading;
 mod members;
+mod offset_deletion;
 mod offsets;
 mod pending_appends;
 mod protocols;

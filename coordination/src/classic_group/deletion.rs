@@ -2,7 +2,7 @@
 
 use protocol::ErrorCode;
 
-use super::offsets::offset_tombstone;
+use super::offset_deletion::offset_tombstone;
 use super::pending_appends::Purpose;
 use super::{ClassicGroup, ClassicGroupState};
 use crate::effect::{Effect, Effects, Ticket};

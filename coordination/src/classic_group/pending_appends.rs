@@ -8,6 +8,7 @@ use protocol::{ErrorCode, Generation, MemberId, PartitionIndex, TopicName, Topic
 use crate::answer::{MemberLeft, TopicAnswer};
 use crate::committed_offsets::CommittedOffset;
 use crate::effect::{AppendTicket, Ticket};
+use crate::group_member::GroupMember;
 
 /// What happens once the records are durable, and who is told.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub(super) struct Replacement {
     pub generation: Generation,
     pub new_member_id: MemberId,
     /// As it was, without parked requests.
-    pub old_member: crate::group_member::GroupMember,
+    pub old_member: GroupMember,
     /// Who led before; versions below 9 are told this one, so that a returning leader does not
     /// assign again.
     pub old_leader: Option<MemberId>,

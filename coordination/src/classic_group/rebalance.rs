@@ -10,6 +10,7 @@ use super::pending_appends::Purpose;
 use super::{ClassicGroup, ClassicGroupState};
 use crate::answer::SyncAnswer;
 use crate::effect::Effects;
+use crate::group_member::GroupMember;
 use crate::record::{GroupRecord, MembershipRecord};
 use crate::time::Now;
 
@@ -184,7 +185,7 @@ impl ClassicGroup {
     /// This generation as a record, with the assignments that `assignment` gives.
     pub(super) fn membership(
         &self,
-        assignment: impl Fn(&crate::group_member::GroupMember) -> Bytes,
+        assignment: impl Fn(&GroupMember) -> Bytes,
     ) -> MembershipRecord {
         let protocol_name = self.protocol_name.as_deref().unwrap_or_default();
         MembershipRecord {

@@ -9,7 +9,7 @@ use protocol::{ErrorCode, Generation, MemberId};
 use super::pending_appends::Purpose;
 use super::{ClassicGroup, ClassicGroupState};
 use crate::answer::SyncAnswer;
-use crate::effect::Effects;
+use crate::effect::{Effects, Ticket};
 use crate::record::GroupRecord;
 use crate::request::SyncRequest;
 use crate::time::Now;
@@ -156,12 +156,7 @@ impl ClassicGroup {
         self.state == ClassicGroupState::CompletingRebalance && self.generation == generation
     }
 
-    fn answer_with_assignment(
-        &self,
-        member_id: &MemberId,
-        ticket: crate::effect::Ticket,
-        effects: &mut Effects,
-    ) {
+    fn answer_with_assignment(&self, member_id: &MemberId, ticket: Ticket, effects: &mut Effects) {
         let assignment = self.members.get(member_id).map(|member| member.assignment.clone());
         let answer = SyncAnswer {
             error: ErrorCode::None,
