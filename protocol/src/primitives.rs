@@ -18,3 +18,11 @@ pub use wire_string::WireString;
 
 /// The longest string of the wire, in bytes, in the old encoding and the compact one alike.
 pub const STRING_BYTES_MAX: usize = 32_767;
+
+/// How many times larger than its least size on the wire an element of an array may be in memory;
+/// the compiler checks it for every array. A frame of n bytes thus becomes at most about 2 × 48 × n
+/// bytes of structs, the 2 being the growth of an array.
+pub const AMPLIFICATION_MAX: usize = 48;
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    DecodeError, DecodeProblem, Decoder, EncodeError, Encoder, RESERVED_BYTES_MAX,
-    STRING_BYTES_MAX, WireString,
+    AMPLIFICATION_MAX, DecodeError, DecodeProblem, Decoder, EncodeError, Encoder,
+    RESERVED_BYTES_MAX, STRING_BYTES_MAX, WireString,
 };
 use crate::TopicId;
 use crate::message::Message;
@@ -167,11 +167,18 @@ impl Nullable for Bytes {
     }
 }
 
+/// Elements to reserve memory for before `count` of them, as claimed, have been read.
+pub(super) const fn reserved<T>(count: usize) -> usize {
+    let affordable = RESERVED_BYTES_MAX / size_of::<T>();
+    if count < affordable { count } else { affordable }
+}
+
 impl<T: Field> Nullable for Vec<T> {
     fn read_nullable(decoder: &mut Decoder, layout: Layout) -> Result<Option<Self>, DecodeError> {
         let Some(count) = decoder.length(layout.flexible)? else { return Ok(None) };
+        const { assert!(size_of::<T>() <= AMPLIFICATION_MAX * T::BYTES_MIN) };
         decoder.check_count(count, T::BYTES_MIN)?;
-        let mut elements = Self::with_capacity(count.min(RESERVED_BYTES_MAX / size_of::<T>()));
+        let mut elements = Self::with_capacity(reserved::<T>(count));
         for _ in 0..count {
             elements.push(T::read(decoder, layout)?);
         }
