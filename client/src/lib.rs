@@ -1,1 +1,25 @@
 #![doc = include_str!("../README.md")]
+
+mod backoff;
+mod broker_connections;
+mod client;
+mod cluster;
+mod cluster_metadata;
+mod connection;
+mod error;
+mod partitioner;
+mod producer;
+mod record_accumulator;
+mod settings;
+
+pub use client::Client;
+pub use cluster_metadata::{Broker, Partition, Topic};
+pub use error::{Error, Result, Subject};
+pub use partitioner::partition_for_key;
+pub use producer::{Acks, Delivery, Producer, ProducerRecord, ProducerSettings, RecordPlace};
+pub use protocol::compression::Compression;
+pub use protocol::record::RecordHeader;
+pub use protocol::{
+    BrokerId, GroupId, LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition,
+};
+pub use settings::ClientSettings;
