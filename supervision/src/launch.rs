@@ -21,6 +21,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// reported and left behind; its successor's start still waits for it.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a supervisor takes to end whose start was cancelled.
+pub(crate) const ABANDONED: Duration = Duration::from_secs(5);
+
 /// Casts a report to the supervisor's own mailbox; what it does not take is dropped.
 pub(crate) type Reporter = Arc<dyn Fn(ChildReport) + Send + Sync>;
 
@@ -60,12 +63,17 @@ impl Launch {
     pub(crate) fn spawn(self, report: Reporter) -> oneshot::Sender<()> {
         let (cancel, cancelled) = oneshot::channel();
         let (id, incarnation) = (self.spec.id.clone(), self.incarnation);
+        let place = self.place.clone();
         task::spawn(async move {
             let outcome = tokio::select! {
                 biased;
                 _ = cancelled => Err(StartError::Cancelled),
                 outcome = self.run() => outcome,
             };
+            if matches!(outcome, Err(StartError::Cancelled)) {
+                // A supervisor whose start was cancelled has children to stop.
+                drop(timeout(ABANDONED + KILL_GRACE, place.gone()).await);
+            }
             report(ChildReport { id, incarnation, result: ChildResult::Start(outcome) });
         });
         cancel
@@ -127,6 +135,13 @@ impl Landing {
             self.run().await;
             report(ChildReport { id, incarnation, result: ChildResult::Down });
         });
+    }
+
+    /// Waits, for as long as a kill may take, until nothing is left below `place`.
+    pub(crate) async fn wait_below(place: &Place) {
+        if timeout(KILL_GRACE, place.descendants_gone()).await.is_err() {
+            tracing::error!(path = place.path(), "children left behind: told to end, but not gone");
+        }
     }
 
     /// Asks it to end, kills it when its time is over, and waits until nothing is left.

@@ -13,6 +13,7 @@ mod launch;
 mod lease;
 mod notice;
 mod operator;
+mod own_children;
 mod panics;
 mod place;
 #[cfg(feature = "testing")]
@@ -38,6 +39,7 @@ pub use exit_reason::ExitReason;
 pub use lease::{Lease, LeaseTable, LeaseTimeout};
 pub use notice::{Notice, NoticeEvent, Subscriber};
 pub use operator::{OperatorCommand, OperatorError};
+pub use own_children::{OwnChild, OwnChildren};
 pub use panics::{PanicsAbort, ensure_unwinding_panics, install_panic_hook};
 #[cfg(feature = "testing")]
 pub use probe::{Probe, ProbeTimeout};

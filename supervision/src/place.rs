@@ -217,6 +217,11 @@ impl Place {
     /// Waits until nothing is left of the last incarnation, nor of anything below it.
     pub(crate) async fn gone(&self) {
         self.own_remains_gone().await;
+        self.descendants_gone().await;
+    }
+
+    /// Waits until nothing is left of anything below.
+    pub(crate) async fn descendants_gone(&self) {
         let mut left = self.children();
         while let Some(place) = left.pop() {
             place.own_remains_gone().await;

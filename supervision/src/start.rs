@@ -1,6 +1,7 @@
 //! How one incarnation of a child is brought up.
 
 use crate::exit_reason::ExitReason;
+use crate::own_children::OwnChildren;
 use crate::place::{Place, Remains};
 use crate::status::Status;
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -41,6 +42,12 @@ impl StartContext {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.clone()
+    }
+
+    /// Where the new actor shows the actors that it starts itself.
+    #[must_use]
+    pub fn own_children(&self) -> OwnChildren {
+        OwnChildren::new(self.place.clone())
     }
 }
 

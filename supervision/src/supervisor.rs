@@ -8,7 +8,7 @@
 use crate::child_id::ChildId;
 use crate::child_spec::ChildSpec;
 use crate::exit_reason::ExitReason;
-use crate::launch::ChildReport;
+use crate::launch::{ABANDONED, ChildReport};
 use crate::operator::OperatorRequest;
 use crate::panics::install_panic_hook;
 use crate::place::{Place, Remains};
@@ -230,9 +230,6 @@ impl Drop for AbandonedStart {
         }
     }
 }
-
-/// How long a supervisor takes to end whose start was cancelled.
-const ABANDONED: Duration = Duration::from_secs(5);
 
 struct SupervisorActor;
 

@@ -7,7 +7,7 @@ use crate::child_id::ChildId;
 use crate::child_spec::{ChildSpec, RestartType};
 use crate::counted::Counted;
 use crate::exit_reason::ExitReason;
-use crate::launch::{ChildReport, ChildResult};
+use crate::launch::{ChildReport, ChildResult, Landing};
 use crate::notice::NoticeEvent;
 use crate::operator::{OperatorCommand, OperatorError, OperatorRequest};
 use crate::place::{Place, PlaceSpec};
@@ -301,6 +301,7 @@ impl DynamicState {
             Some(kept.child.landing(&up, SHUTDOWN, None).run())
         });
         join_all(landings).await;
+        Landing::wait_below(&self.place).await;
     }
 }
 

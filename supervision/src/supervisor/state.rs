@@ -6,7 +6,7 @@ use crate::child::{Child, End, Life, StartVerdict};
 use crate::child_id::ChildId;
 use crate::child_spec::RestartType;
 use crate::exit_reason::ExitReason;
-use crate::launch::{ChildReport, ChildResult};
+use crate::launch::{ChildReport, ChildResult, Landing};
 use crate::notice::NoticeEvent;
 use crate::operator::{OperatorCommand, OperatorError, OperatorRequest};
 use crate::place::{Place, PlaceSpec};
@@ -348,6 +348,7 @@ impl SupervisorState {
             let (Life::Running { up, .. } | Life::Stopping { up, .. }) = life else { continue };
             fixed.child.landing(&up, SHUTDOWN, None).run().await;
         }
+        Landing::wait_below(&self.place).await;
         let reason = ExitReason::Shutdown(SHUTDOWN.to_owned());
         self.place.set_own_end(reason);
     }
