@@ -9,12 +9,12 @@ use crate::moment::Moment;
 /// Since when a follower has not held all of the leader's log.
 #[derive(Clone, Copy, Debug)]
 struct Behind {
-    /// The latest moment at which it held all that the leader's log held then.
+    /// The latest moment at which it held all that the leader's log held then, as far as known.
     since: Moment,
-    /// Reaching `mark_offset`, the leader's log end offset at `mark_at`, proves that it had caught
-    /// up with that moment: then `since` moves there and a new mark is set.
-    mark_at: Moment,
+    /// An offset at which the leader's log ended until `mark_at`: reaching it proves that the
+    /// follower caught up with that moment. Then `since` moves there and a new mark is set.
     mark_offset: Offset,
+    mark_at: Moment,
 }
 
 /// One follower.
@@ -98,10 +98,13 @@ impl FollowerProgress {
         }
     }
 
-    /// The leader appended: a follower that had everything is behind from now on.
-    pub(crate) fn note_append(&mut self, now: Moment, leader_end: Offset) {
-        if self.behind.is_none() {
-            self.behind = Some(Behind { since: now, mark_at: now, mark_offset: leader_end });
+    /// The leader appended to a log that ended at `before`: a follower that had everything is
+    /// behind from now on.
+    pub(crate) fn note_append(&mut self, now: Moment, before: Offset, after: Offset) {
+        match &mut self.behind {
+            None => self.behind = Some(Behind { since: now, mark_at: now, mark_offset: after }),
+            Some(behind) if behind.mark_offset == before => behind.mark_at = now,
+            Some(_) => {}
         }
     }
 

@@ -4,23 +4,25 @@ use std::time::Duration;
 
 use protocol::BrokerId;
 
-use crate::effect::InSyncProposal;
+use crate::effect::{InSyncProposal, ProposedMember};
 use crate::moment::Moment;
-use crate::refusal::InSyncRefusal;
 use crate::term::PartitionEpoch;
 
-/// How long a leader waits before it repeats a proposal that got no yes; doubled by each final
-/// refusal in a row.
+/// How long a leader waits before it repeats a proposal that got no yes, or proposes somebody whom
+/// the controller turned down; the latter is doubled by each refusal in a row.
 const PROPOSAL_RETRY: Duration = Duration::from_millis(200);
 
-/// After so many final refusals in a row (about 50 s) nobody is proposed to join who has not been
-/// heard of since: a dead follower costs nothing.
+/// After so many refusals in a row (about 50 s) nobody is proposed to join who has not been heard
+/// of since: a dead follower costs nothing.
 const REFUSALS_MAX: u32 = 8;
 
 /// A proposal whose outcome is not known.
 #[derive(Clone, Debug)]
 struct Pending {
     proposal: InSyncProposal,
+    /// Whom an earlier proposal, withdrawn by this one, would have taken in. A copy of it may
+    /// still be on its way to a controller that would accept it.
+    withdrawn: Vec<BrokerId>,
     /// Set when its answer failed to come: when to send it again.
     resend_at: Option<Moment>,
 }
@@ -31,16 +33,16 @@ pub(crate) struct InSyncReplicas {
     partition_epoch: PartitionEpoch,
     members: Vec<BrokerId>,
     pending: Option<Pending>,
-    /// After a final refusal: nothing is proposed before.
-    propose_not_before: Option<Moment>,
-    /// Final refusals in a row.
+    /// After a refusal: nobody is proposed to join before.
+    join_not_before: Option<Moment>,
+    /// Refusals in a row.
     refusals: u32,
 }
 
 impl InSyncReplicas {
     pub(crate) fn new(partition_epoch: PartitionEpoch, members: &[BrokerId]) -> Self {
         let members = members.to_vec();
-        Self { partition_epoch, members, pending: None, propose_not_before: None, refusals: 0 }
+        Self { partition_epoch, members, pending: None, join_not_before: None, refusals: 0 }
     }
 
     pub(crate) fn partition_epoch(&self) -> PartitionEpoch {
@@ -64,7 +66,8 @@ impl InSyncReplicas {
 
     fn is_proposed(&self, broker: BrokerId) -> bool {
         self.pending.as_ref().is_some_and(|pending| {
-            pending.proposal.in_sync_replicas.iter().any(|member| member.broker == broker)
+            pending.withdrawn.contains(&broker)
+                || pending.proposal.in_sync_replicas.iter().any(|member| member.broker == broker)
         })
     }
 
@@ -72,16 +75,13 @@ impl InSyncReplicas {
         self.pending.as_ref().map(|pending| &pending.proposal)
     }
 
-    /// Whether a new proposal may go out.
-    pub(crate) fn may_propose(&mut self, now: Moment) -> bool {
-        if self.propose_not_before.is_some_and(|moment| moment <= now) {
-            self.propose_not_before = None;
-        }
-        self.pending.is_none() && self.propose_not_before.is_none()
+    /// Whether anybody may be proposed to join.
+    pub(crate) fn may_propose_joining(&self, now: Moment) -> bool {
+        self.join_not_before.is_none_or(|moment| moment <= now)
     }
 
     pub(crate) fn propose(&mut self, proposal: InSyncProposal) {
-        self.pending = Some(Pending { proposal, resend_at: None });
+        self.pending = Some(Pending { proposal, withdrawn: Vec::new(), resend_at: None });
     }
 
     /// Behaves as if the controller had agreed: a mistake, made on purpose in tests.
@@ -89,45 +89,61 @@ impl InSyncReplicas {
         self.members = proposal.in_sync_replicas.iter().map(|member| member.broker).collect();
     }
 
-    /// The controller's word, whether it answers a proposal or not. Whatever was proposed under an
-    /// older partition epoch is either part of it or can no longer be applied. Says whether it
-    /// was news.
-    pub(crate) fn on_change(&mut self, epoch: PartitionEpoch, members: &[BrokerId]) -> bool {
-        if epoch <= self.partition_epoch {
-            return false;
+    /// The controller's word, under a newer partition epoch, whether it answers a proposal or not.
+    /// Whatever was proposed under an older one is either part of it or can no longer be applied.
+    pub(crate) fn on_change(&mut self, epoch: PartitionEpoch, members: &[BrokerId]) {
+        debug_assert!(epoch > self.partition_epoch, "R6: the partition epoch rises");
+        if self.members != members {
+            self.members = members.to_vec();
+            self.join_not_before = None;
+            self.refusals = 0;
         }
         self.partition_epoch = epoch;
-        self.members = members.to_vec();
         self.pending = None;
-        self.propose_not_before = None;
-        self.refusals = 0;
-        true
     }
 
-    /// A proposal under `epoch` was refused. Says whether it is time to give up on followers that
-    /// want to join.
-    pub(crate) fn on_refused(
+    /// The proposal under `epoch` got no yes: sends it again later.
+    pub(crate) fn on_no_answer(&mut self, now: Moment, epoch: PartitionEpoch) {
+        if let Some(pending) = self.pending_under(epoch) {
+            pending.resend_at = Some(now.plus(PROPOSAL_RETRY));
+        }
+    }
+
+    /// The proposal under `epoch` was turned down for one of its members. Another copy of it may
+    /// still be accepted, when that member has become eligible: so it is withdrawn by proposing
+    /// `present`, the members as they are, under the same partition epoch. Only one of the two can
+    /// be accepted. Returns the withdrawal, the first time.
+    pub(crate) fn withdraw(
         &mut self,
         now: Moment,
         epoch: PartitionEpoch,
-        reason: InSyncRefusal,
-    ) -> bool {
-        let Some(pending) = &mut self.pending else { return false };
-        if pending.proposal.partition_epoch != epoch {
-            return false;
-        }
-        if !reason.is_final() {
+        present: Vec<ProposedMember>,
+    ) -> Option<&InSyncProposal> {
+        let pending = self.pending_under(epoch)?;
+        if !pending.withdrawn.is_empty() {
             pending.resend_at = Some(now.plus(PROPOSAL_RETRY));
-            return false;
+            return None;
         }
-        self.pending = None;
-        self.propose_not_before = Some(now.plus(PROPOSAL_RETRY * (1 << self.refusals)));
+        let proposed = std::mem::replace(&mut pending.proposal.in_sync_replicas, present);
+        pending.withdrawn = proposed.iter().map(|member| member.broker).collect();
+        pending.resend_at = None;
+        self.join_not_before = Some(now.plus(PROPOSAL_RETRY * (1 << self.refusals)));
         self.refusals = (self.refusals + 1) % REFUSALS_MAX;
+        self.pending()
+    }
+
+    /// Whether it is time to give up on followers that want to join.
+    pub(crate) fn has_lost_patience(&self) -> bool {
         self.refusals == 0
     }
 
-    /// The proposal to send again, if its moment has come.
-    pub(crate) fn take_resend(&mut self, now: Moment) -> Option<&InSyncProposal> {
+    fn pending_under(&mut self, epoch: PartitionEpoch) -> Option<&mut Pending> {
+        self.pending.as_mut().filter(|pending| pending.proposal.partition_epoch == epoch)
+    }
+
+    /// Time passed. Returns the proposal to send again, if its moment has come.
+    pub(crate) fn on_time(&mut self, now: Moment) -> Option<&InSyncProposal> {
+        self.join_not_before = self.join_not_before.filter(|moment| *moment > now);
         let pending = self.pending.as_mut()?;
         if pending.resend_at.is_none_or(|at| at > now) {
             return None;
@@ -140,7 +156,7 @@ impl InSyncReplicas {
     pub(crate) fn next_deadline(&self, first_lag: Option<Moment>) -> Option<Moment> {
         match &self.pending {
             Some(pending) => pending.resend_at,
-            None => self.propose_not_before.or(first_lag),
+            None => self.join_not_before.into_iter().chain(first_lag).min(),
         }
     }
 }

@@ -138,9 +138,13 @@ impl Refusal {
 }
 
 /// What the controller said to a proposed change of the in-sync replicas, other than yes.
+///
+/// It compares leader epoch and partition epoch first, and raises the partition epoch with every
+/// proposal it accepts, also with one that names the in-sync replicas as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InSyncRefusal {
-    /// A member may not join (fenced, shutting down, an old broker epoch): surely not applied.
+    /// A member may not join (fenced, shutting down, an old broker epoch). This copy of the
+    /// proposal was not applied.
     #[error("a proposed member may not join the in-sync replicas")]
     Ineligible,
     /// The partition epoch or leader epoch of the proposal is not the current one. Whether an
@@ -157,17 +161,8 @@ impl InSyncRefusal {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Unanswered => true,
-            Self::Ineligible | Self::Outdated => false,
-        }
-    }
-
-    /// Whether the change was surely not applied, so that its new members need not count.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        match self {
-            Self::Ineligible => true,
-            Self::Outdated | Self::Unanswered => false,
+            Self::Ineligible | Self::Unanswered => true,
+            Self::Outdated => false,
         }
     }
 }

@@ -28,10 +28,10 @@ impl Leader {
         log: &mut ReplicaLog,
         effects: &mut Effects,
     ) {
-        log.append(self.leader_epoch, base_offset, end_offset);
         for follower in &mut self.followers {
-            follower.note_append(now, end_offset);
+            follower.note_append(now, log.log_end, end_offset);
         }
+        log.append(self.leader_epoch, base_offset, end_offset);
         match self.pending.take_admitted(ticket) {
             Reported::Wants(Acks::All) => self.pending.wait(ticket, base_offset, end_offset),
             Reported::Wants(Acks::None | Acks::Leader) => {

@@ -19,13 +19,14 @@ impl Leader {
         log: &mut ReplicaLog,
         effects: &mut Effects,
     ) {
-        if !self.in_sync.on_change(change.partition_epoch, &change.in_sync_replicas) {
-            return;
-        }
         for follower in &mut self.followers {
-            // one that the controller took out (it is fenced, or lags) must show itself first
-            follower.is_heard &= self.in_sync.contains(follower.broker);
+            let stays = change.in_sync_replicas.contains(&follower.broker);
+            if self.in_sync.contains(follower.broker) && !stays {
+                // the controller took it out (it is fenced, or lags): it must show itself first
+                follower.is_heard = false;
+            }
         }
+        self.in_sync.on_change(change.partition_epoch, &change.in_sync_replicas);
         self.set_assignment(now, log, &change.assigned_replicas);
         self.propose_change(now, log, effects);
         self.advance_high_watermark(log, effects);
@@ -36,14 +37,22 @@ impl Leader {
         &mut self,
         now: Moment,
         (partition_epoch, reason): (PartitionEpoch, InSyncRefusal),
-        log: &mut ReplicaLog,
         effects: &mut Effects,
     ) {
-        if self.in_sync.on_refused(now, partition_epoch, reason) {
-            self.followers.iter_mut().for_each(|follower| follower.is_heard = false);
+        match reason {
+            InSyncRefusal::Unanswered | InSyncRefusal::Outdated => {
+                self.in_sync.on_no_answer(now, partition_epoch);
+            }
+            InSyncRefusal::Ineligible => {
+                let present = self.proposed(|follower| self.in_sync.contains(follower.broker));
+                if let Some(withdrawal) = self.in_sync.withdraw(now, partition_epoch, present) {
+                    effects.push(Effect::ProposeInSyncReplicas(withdrawal.clone()));
+                    if self.in_sync.has_lost_patience() {
+                        self.followers.iter_mut().for_each(|follower| follower.is_heard = false);
+                    }
+                }
+            }
         }
-        // a member that may not join after all no longer holds the high watermark back
-        self.advance_high_watermark(log, effects);
         self.arm_deadline(effects);
     }
 
@@ -67,7 +76,7 @@ impl Leader {
 
     pub(crate) fn on_time(&mut self, now: Moment, log: &ReplicaLog, effects: &mut Effects) {
         self.deadline.on_time();
-        if let Some(proposal) = self.in_sync.take_resend(now) {
+        if let Some(proposal) = self.in_sync.on_time(now) {
             effects.push(Effect::ProposeInSyncReplicas(proposal.clone()));
         }
         self.propose_change(now, log, effects);
@@ -95,28 +104,25 @@ impl Leader {
 
     /// Proposes to drop who is behind too long or failed, and to take in who has caught up.
     pub(super) fn propose_change(&mut self, now: Moment, log: &ReplicaLog, out: &mut Effects) {
-        if !self.in_sync.may_propose(now) {
+        if self.in_sync.pending().is_some() {
             return;
         }
+        let may_anyone_join = self.in_sync.may_propose_joining(now);
         let is_in_sync = |follower: &FollowerProgress| {
             if self.in_sync.contains(follower.broker) {
                 !follower.must_leave(now, self.settings.replica_lag_time_max)
             } else {
-                self.may_join(follower, now, log)
+                may_anyone_join && self.may_join(follower, now, log)
             }
         };
         let differs = |f: &FollowerProgress| is_in_sync(f) != self.in_sync.contains(f.broker);
         if !self.followers.iter().any(differs) {
             return;
         }
-        let own = ProposedMember { broker: self.this_broker, broker_epoch: BrokerEpoch::UNKNOWN };
-        let staying = self.followers.iter().filter(|follower| is_in_sync(follower));
-        let staying =
-            staying.map(|f| ProposedMember { broker: f.broker, broker_epoch: f.broker_epoch });
         let proposal = InSyncProposal {
             leader_epoch: self.leader_epoch,
             partition_epoch: self.in_sync.partition_epoch(),
-            in_sync_replicas: std::iter::once(own).chain(staying).collect(),
+            in_sync_replicas: self.proposed(is_in_sync),
         };
         if self.bugs.is(ReinjectedBug::ShrinkWithoutController) {
             self.in_sync.assume(&proposal);
@@ -124,6 +130,15 @@ impl Leader {
         }
         self.in_sync.propose(proposal.clone());
         out.push(Effect::ProposeInSyncReplicas(proposal));
+    }
+
+    /// This broker and the followers that `are_in`, with the registrations they are known by.
+    fn proposed(&self, are_in: impl Fn(&FollowerProgress) -> bool) -> Vec<ProposedMember> {
+        let own = ProposedMember { broker: self.this_broker, broker_epoch: BrokerEpoch::UNKNOWN };
+        let members = self.followers.iter().filter(|follower| are_in(follower));
+        let members =
+            members.map(|f| ProposedMember { broker: f.broker, broker_epoch: f.broker_epoch });
+        std::iter::once(own).chain(members).collect()
     }
 
     /// Whether a follower holds all that is committed, and all that earlier leaderships left: the

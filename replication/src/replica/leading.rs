@@ -106,7 +106,7 @@ impl Replica {
     ) {
         if let State::Leader(leader) = &mut self.state {
             let refusal = (partition_epoch, reason);
-            leader.on_in_sync_refused(now, refusal, &mut self.log, effects);
+            leader.on_in_sync_refused(now, refusal, effects);
         }
         self.debug_assert_invariants();
     }
