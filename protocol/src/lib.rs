@@ -15,10 +15,13 @@ pub mod primitives;
 pub mod record;
 pub mod record_batch;
 
+pub use api_key::ApiKey;
 pub use epoch::{BrokerEpoch, ControllerEpoch, Generation, LeaderEpoch};
 pub use error_code::ErrorCode;
 pub use identifiers::{
     BrokerId, GroupId, MemberId, PartitionIndex, ProducerEpoch, ProducerId, TopicId, TopicName,
     TopicPartition,
 };
+pub use message::{Message, Request, Versions};
 pub use offset::Offset;
+pub use primitives::WireString;

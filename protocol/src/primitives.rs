@@ -5,13 +5,17 @@
 //! used, so a frame of n bytes never makes the decoder reserve more than [`RESERVED_BYTES_MAX`]
 //! ahead of what it has really read.
 
+mod decode_error;
 mod decoder;
+mod encode_error;
 mod encoder;
 mod field;
 mod wire_string;
 
-pub use decoder::{DecodeError, DecodeProblem, Decoder, RESERVED_BYTES_MAX};
-pub use encoder::{EncodeError, Encoded, Encoder, PAYLOAD_BYTES_MIN};
+pub use decode_error::{DecodeError, DecodeProblem};
+pub use decoder::{Decoder, RESERVED_BYTES_MAX};
+pub use encode_error::EncodeError;
+pub use encoder::{Encoded, Encoder, PAYLOAD_BYTES_MIN};
 pub(crate) use encoder::{TaggedFields, absent};
 pub(crate) use field::{Field, Layout, Nullable, read_nullable_struct, write_nullable_struct};
 pub use wire_string::WireString;

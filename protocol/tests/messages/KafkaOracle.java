@@ -1,6 +1,7 @@
-// Reads messages with Apache Kafka's own classes. Every line of input is a message's name, its
-// version and its bytes in hexadecimal; the line of output is what Kafka writes again, in
-// hexadecimal, and what it understood, as JSON.
+// Reads messages with Apache Kafka's own classes. Every line of input is a message's name, the
+// version to read, the version to write and the bytes in hexadecimal, or "default" for a message
+// that nothing was set in; the line of output is what Kafka writes, in hexadecimal, and what it
+// understood, as JSON of the version read.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -27,7 +28,7 @@ public class KafkaOracle {
             String[] words = line.split(" ", -1);
             String answer;
             try {
-                answer = answer(words[0], Short.parseShort(words[1]), words[2]);
+                answer = answer(words[0], Short.parseShort(words[1]), Short.parseShort(words[2]), words[3]);
             } catch (Exception | Error failure) {
                 answer = "refused " + failure;
             }
@@ -36,20 +37,28 @@ public class KafkaOracle {
         output.flush();
     }
 
-    private static String answer(String name, short version, String bytes) throws Exception {
+    private static String answer(String name, short read, short write, String bytes)
+        throws Exception {
         Class<?> type = find(name);
-        ByteBuffer buffer = ByteBuffer.wrap(HexFormat.of().parseHex(bytes));
-        var constructor = type.getConstructor(Readable.class, short.class);
-        Message message = (Message) constructor.newInstance(new ByteBufferAccessor(buffer), version);
-        if (buffer.hasRemaining()) {
-            return "refused " + buffer.remaining() + " bytes are left";
-        }
-        ByteBuffer written = MessageUtil.toByteBufferAccessor(message, version).buffer();
+        Message message = bytes.equals("default")
+            ? (Message) type.getConstructor().newInstance()
+            : parse(type, read, bytes);
+        ByteBuffer written = MessageUtil.toByteBufferAccessor(message, write).buffer();
         byte[] again = new byte[written.remaining()];
         written.get(again);
         Method toJson = Class.forName(type.getName() + "JsonConverter")
             .getMethod("write", type, short.class, boolean.class);
-        return HexFormat.of().formatHex(again) + " " + toJson.invoke(null, message, version, false);
+        return HexFormat.of().formatHex(again) + " " + toJson.invoke(null, message, read, false);
+    }
+
+    private static Message parse(Class<?> type, short version, String bytes) throws Exception {
+        ByteBuffer buffer = ByteBuffer.wrap(HexFormat.of().parseHex(bytes));
+        var constructor = type.getConstructor(Readable.class, short.class);
+        Message message = (Message) constructor.newInstance(new ByteBufferAccessor(buffer), version);
+        if (buffer.hasRemaining()) {
+            throw new IllegalArgumentException(buffer.remaining() + " bytes are left");
+        }
+        return message;
     }
 
     private static Class<?> find(String name) throws ClassNotFoundException {

@@ -8,7 +8,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, Message as TheirMessage};
 use protocol::for_each_api;
 use protocol::generated as ours;
 use protocol::message::{Message, Versions};
-use protocol::primitives::DecodeError;
+use protocol::primitives::{DecodeError, EncodeError, Encoded};
 
 /// A message, its type forgotten.
 pub struct Entry {
@@ -18,6 +18,10 @@ pub struct Entry {
     pub round_trip: fn(Bytes, i16) -> Result<Bytes, DecodeError>,
     /// Decodes, and shows what was read as `Debug` does.
     pub show: fn(Bytes, i16) -> Result<String, DecodeError>,
+    /// Decodes in one version and encodes in another, which may refuse.
+    pub convert: fn(Bytes, i16, i16) -> Result<Bytes, EncodeError>,
+    /// Encodes a message that nothing was set in.
+    pub default: fn(i16) -> Result<Bytes, EncodeError>,
     /// The same message of the `kafka-protocol` crate.
     pub oracle: Option<Oracle>,
 }
@@ -45,6 +49,15 @@ fn show<M: Message + Debug>(bytes: Bytes, version: i16) -> Result<String, Decode
     M::from_bytes(bytes, version).map(|message| format!("{message:?}"))
 }
 
+fn convert<M: Message>(bytes: Bytes, read: i16, write: i16) -> Result<Bytes, EncodeError> {
+    let message = M::from_bytes(bytes, read).unwrap();
+    message.to_encoded(write).map(Encoded::into_bytes)
+}
+
+fn default<M: Message + Default>(version: i16) -> Result<Bytes, EncodeError> {
+    M::default().to_encoded(version).map(Encoded::into_bytes)
+}
+
 fn their_round_trip<M: Encodable + Decodable>(mut bytes: Bytes, version: i16) -> Bytes {
     let message = M::decode(&mut bytes, version).expect("the oracle reads valid bytes");
     assert!(bytes.is_empty(), "the oracle leaves {} bytes", bytes.len());
@@ -53,9 +66,19 @@ fn their_round_trip<M: Encodable + Decodable>(mut bytes: Bytes, version: i16) ->
     encoded.freeze()
 }
 
-fn entry<M: Message + Debug + PartialEq>(name: &'static str, oracle: Option<Oracle>) -> Entry {
-    let versions = M::VERSIONS;
-    Entry { name, versions, round_trip: round_trip::<M>, show: show::<M>, oracle }
+fn entry<M>(name: &'static str, oracle: Option<Oracle>) -> Entry
+where
+    M: Message + Debug + Default + PartialEq,
+{
+    Entry {
+        name,
+        versions: M::VERSIONS,
+        round_trip: round_trip::<M>,
+        show: show::<M>,
+        convert: convert::<M>,
+        default: default::<M>,
+        oracle,
+    }
 }
 
 fn oracle<M: Encodable + Decodable + TheirMessage>() -> Option<Oracle> {

@@ -72,6 +72,31 @@ fn a_wrong_byte_anywhere_is_an_error_or_another_message() {
 }
 
 #[test]
+fn several_wrong_missing_and_added_bytes_are_an_error_or_another_message() {
+    let schemas = schemas();
+    let mut numbers = Numbers(11);
+    for entry in catalogue::all() {
+        for version in entry.versions.min..=entry.versions.max {
+            let bytes = valid(entry.name, version, &schemas);
+            for _ in 0..100 {
+                let mut damaged = bytes.clone();
+                for _ in 0..1 + numbers.below(4) {
+                    let place = numbers.below(damaged.len() as u64 + 1) as usize;
+                    match numbers.below(3) {
+                        0 => damaged.insert(place, numbers.next() as u8),
+                        1 if place < damaged.len() => drop(damaged.remove(place)),
+                        _ if place < damaged.len() => damaged[place] ^= 1 << numbers.below(8),
+                        _ => damaged.truncate(numbers.below(place as u64 + 1) as usize),
+                    }
+                }
+                // the round trip within checks what was read, if anything was
+                let _either = (entry.round_trip)(Bytes::from(damaged), version);
+            }
+        }
+    }
+}
+
+#[test]
 fn random_bytes_are_an_error_or_a_message() {
     let mut numbers = Numbers(3);
     for entry in catalogue::all() {
