@@ -135,6 +135,14 @@ pub struct InSyncProposal {
     pub in_sync_replicas: Vec<ProposedMember>,
 }
 
+impl InSyncProposal {
+    /// Whether `broker` is a member of the set wanted.
+    #[must_use]
+    pub fn names(&self, broker: BrokerId) -> bool {
+        self.in_sync_replicas.iter().any(|member| member.broker == broker)
+    }
+}
+
 /// A member of a proposed set, with the registration under which the leader knows it (KIP-903).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProposedMember {

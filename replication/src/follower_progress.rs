@@ -27,8 +27,8 @@ pub(crate) struct FollowerProgress {
     pub(crate) is_assigned: bool,
     /// Whether it said that its log failed, and has not fetched since.
     pub(crate) has_failed: bool,
-    /// Whether it was heard of since it was last taken out of the in-sync replicas; one that was
-    /// not does not join.
+    /// Whether it was heard of since it was last taken out or turned down; one that was not is not
+    /// proposed to join, so that a dead follower costs nothing.
     pub(crate) is_heard: bool,
     /// Whether a fetch of this leadership proved that its log is a prefix of the leader's: before,
     /// no offset it reports counts, because it may be about to truncate.

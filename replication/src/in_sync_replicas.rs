@@ -12,9 +12,8 @@ use crate::term::PartitionEpoch;
 /// the controller turned down; the latter is doubled by each refusal in a row.
 const PROPOSAL_RETRY: Duration = Duration::from_millis(200);
 
-/// After so many refusals in a row (about 50 s) nobody is proposed to join who has not been heard
-/// of since: a dead follower costs nothing.
-const REFUSALS_MAX: u32 = 8;
+/// The wait is doubled so often at most: 6.4 s.
+const DOUBLINGS_MAX: u32 = 5;
 
 /// A proposal whose outcome is not known.
 #[derive(Clone, Debug)]
@@ -66,9 +65,13 @@ impl InSyncReplicas {
 
     fn is_proposed(&self, broker: BrokerId) -> bool {
         self.pending.as_ref().is_some_and(|pending| {
-            pending.withdrawn.contains(&broker)
-                || pending.proposal.in_sync_replicas.iter().any(|member| member.broker == broker)
+            pending.withdrawn.contains(&broker) || pending.proposal.names(broker)
         })
+    }
+
+    /// Whether a proposal without `broker` is pending.
+    pub(crate) fn has_proposed_to_drop(&self, broker: BrokerId) -> bool {
+        self.pending.as_ref().is_some_and(|pending| !pending.proposal.names(broker))
     }
 
     pub(crate) fn pending(&self) -> Option<&InSyncProposal> {
@@ -128,13 +131,8 @@ impl InSyncReplicas {
         pending.withdrawn = proposed.iter().map(|member| member.broker).collect();
         pending.resend_at = None;
         self.join_not_before = Some(now.plus(PROPOSAL_RETRY * (1 << self.refusals)));
-        self.refusals = (self.refusals + 1) % REFUSALS_MAX;
+        self.refusals = DOUBLINGS_MAX.min(self.refusals + 1);
         self.pending()
-    }
-
-    /// Whether it is time to give up on followers that want to join.
-    pub(crate) fn has_lost_patience(&self) -> bool {
-        self.refusals == 0
     }
 
     fn pending_under(&mut self, epoch: PartitionEpoch) -> Option<&mut Pending> {

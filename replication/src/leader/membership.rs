@@ -20,10 +20,11 @@ impl Leader {
         effects: &mut Effects,
     ) {
         for follower in &mut self.followers {
-            let stays = change.in_sync_replicas.contains(&follower.broker);
-            if self.in_sync.contains(follower.broker) && !stays {
-                // the controller took it out (it is fenced, or lags): it must show itself first
-                follower.is_heard = false;
+            let broker = follower.broker;
+            if self.in_sync.contains(broker) && !change.in_sync_replicas.contains(&broker) {
+                // If the controller took it out on its own (it is fenced), it must show itself. If
+                // this leader asked for it, what was heard since then counts.
+                follower.is_heard &= self.in_sync.has_proposed_to_drop(broker);
             }
         }
         self.in_sync.on_change(change.partition_epoch, &change.in_sync_replicas);
@@ -47,12 +48,24 @@ impl Leader {
                 let present = self.proposed(|follower| self.in_sync.contains(follower.broker));
                 if let Some(withdrawal) = self.in_sync.withdraw(now, partition_epoch, present) {
                     effects.push(Effect::ProposeInSyncReplicas(withdrawal.clone()));
-                    if self.in_sync.has_lost_patience() {
-                        self.followers.iter_mut().for_each(|follower| follower.is_heard = false);
-                    }
+                    self.followers.iter_mut().for_each(|follower| follower.is_heard = false);
                 }
             }
         }
+        self.arm_deadline(effects);
+    }
+
+    pub(crate) fn on_follower_unfenced(
+        &mut self,
+        now: Moment,
+        broker: BrokerId,
+        log: &ReplicaLog,
+        effects: &mut Effects,
+    ) {
+        for follower in &mut self.followers {
+            follower.is_heard |= follower.broker == broker;
+        }
+        self.propose_change(now, log, effects);
         self.arm_deadline(effects);
     }
 
@@ -127,6 +140,10 @@ impl Leader {
         if self.bugs.is(ReinjectedBug::ShrinkWithoutController) {
             self.in_sync.assume(&proposal);
             return;
+        }
+        for follower in &mut self.followers {
+            let leaves = self.in_sync.contains(follower.broker) && !proposal.names(follower.broker);
+            follower.is_heard &= !leaves;
         }
         self.in_sync.propose(proposal.clone());
         out.push(Effect::ProposeInSyncReplicas(proposal));

@@ -95,6 +95,15 @@ impl Replica {
         self.debug_assert_invariants();
     }
 
+    /// A broker's registration is in force again: a follower that has caught up may join, though it
+    /// has nothing new to say, as long as nothing is appended.
+    pub fn on_follower_unfenced(&mut self, now: Moment, broker: BrokerId, effects: &mut Effects) {
+        if let State::Leader(leader) = &mut self.state {
+            leader.on_follower_unfenced(now, broker, &self.log, effects);
+        }
+        self.debug_assert_invariants();
+    }
+
     /// The controller did not accept the proposal made under `partition_epoch`. What happens next
     /// is the machine's matter; the shell does not repeat proposals by itself.
     pub fn on_in_sync_refused(

@@ -81,6 +81,11 @@ impl Scene<'_> {
                 replica.on_fetch_answer(&self.answer(), self.effects);
                 None
             }
+            "unfenced" => {
+                let who = broker(self.arguments.number("broker").expect("broker="));
+                replica.on_follower_unfenced(self.now, who, self.effects);
+                None
+            }
             "time" => {
                 replica.on_time(self.now, self.effects);
                 None
