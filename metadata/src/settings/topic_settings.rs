@@ -130,6 +130,26 @@ impl TopicSettings {
     }
 }
 
+/// The settings of a topic that elections depend on: looked up alone, because a failing broker's
+/// partitions are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ElectionSettings {
+    /// How many replicas acks=all needs in sync; the replication factor bounds it further.
+    pub(crate) min_insync_replicas: usize,
+    /// Whether a replica that may miss committed records may lead where no other can.
+    pub(crate) allows_unclean: bool,
+}
+
+impl ElectionSettings {
+    pub(crate) fn resolve(image: &ClusterImage, given: &StaticSettings, topic: &TopicName) -> Self {
+        let values = Values { lookup: Lookup { image, given }, topic };
+        Self {
+            min_insync_replicas: values.number("min.insync.replicas"),
+            allows_unclean: values.truth("unclean.leader.election.enable"),
+        }
+    }
+}
+
 /// How many replicas acks=all needs of a topic: never more than it has.
 #[must_use]
 pub fn effective_min_insync_replicas(
@@ -138,8 +158,7 @@ pub fn effective_min_insync_replicas(
     topic: &TopicName,
     replication_factor: usize,
 ) -> usize {
-    let values = Values { lookup: Lookup { image, given }, topic };
-    values.number::<usize>("min.insync.replicas").min(replication_factor)
+    ElectionSettings::resolve(image, given, topic).min_insync_replicas.min(replication_factor)
 }
 
 struct Values<'a> {

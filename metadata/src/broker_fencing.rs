@@ -1,0 +1,134 @@
+//! Brokers that fall silent, come back, and stop in order.
+
+use protocol::{BrokerEpoch, BrokerId};
+
+use crate::controller::Controller;
+use crate::partition::PartitionState;
+use crate::record::MetadataRecord;
+use crate::refusal::Refusal;
+
+/// What a broker says every now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Which broker.
+    pub broker: BrokerId,
+    /// Its registration.
+    pub broker_epoch: BrokerEpoch,
+    /// Whether its image holds its own registration: before that it knows too little to lead.
+    pub has_caught_up: bool,
+    /// Whether it wants to be fenced, because it cannot serve.
+    pub wants_fence: bool,
+    /// Whether it wants to stop in order.
+    pub wants_to_stop: bool,
+}
+
+/// What it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeartbeatAnswer {
+    /// Whether it must not lead or be in an ISR.
+    pub is_fenced: bool,
+    /// How many partitions it still leads.
+    pub led_partitions: usize,
+    /// Whether it may stop now: it leads nothing that another could lead.
+    pub may_stop: bool,
+}
+
+impl Controller {
+    /// A broker is alive. It is unfenced once it has caught up, unless it wants otherwise; and one
+    /// that wants to stop hands over what it leads.
+    ///
+    /// # Errors
+    /// The sender is not the present registration of the broker.
+    pub fn on_heartbeat(&mut self, heartbeat: &Heartbeat) -> Result<HeartbeatAnswer, Refusal> {
+        let Heartbeat { broker, broker_epoch, .. } = *heartbeat;
+        let state = self.registered(broker, broker_epoch)?;
+        let (was_fenced, was_stopping) = (state.is_fenced(), state.is_shutting_down);
+        if heartbeat.wants_fence && !was_fenced {
+            self.fence_broker(broker, broker_epoch)?;
+        } else if heartbeat.wants_to_stop && !was_stopping {
+            self.stop_broker(broker, broker_epoch)?;
+        } else if was_fenced && heartbeat.has_caught_up && !heartbeat.wants_fence {
+            self.unfence_broker(broker, broker_epoch)?;
+        }
+        let led_partitions = self.led_by(broker);
+        Ok(HeartbeatAnswer {
+            is_fenced: !self.image().is_live(broker),
+            led_partitions,
+            may_stop: heartbeat.wants_to_stop && !self.has_heirs(broker),
+        })
+    }
+
+    /// A broker has been silent for too long, or its connection is gone: it leaves every ISR, and
+    /// others lead what it led, in one batch.
+    ///
+    /// # Errors
+    /// The broker has registered anew meanwhile, or left.
+    pub fn fence_broker(
+        &mut self,
+        broker: BrokerId,
+        broker_epoch: BrokerEpoch,
+    ) -> Result<(), Refusal> {
+        if self.registered(broker, broker_epoch)?.is_fenced() {
+            return Ok(());
+        }
+        self.attempt(|controller| {
+            controller.decide(MetadataRecord::BrokerFenced { broker, broker_epoch })?;
+            controller.leave_every_isr(broker)
+        })
+    }
+
+    /// A broker is back: where nobody leads and it can, it does.
+    ///
+    /// # Errors
+    /// The sender is not the present registration of the broker.
+    pub fn unfence_broker(
+        &mut self,
+        broker: BrokerId,
+        broker_epoch: BrokerEpoch,
+    ) -> Result<(), Refusal> {
+        if !self.registered(broker, broker_epoch)?.is_fenced() {
+            return Ok(());
+        }
+        self.attempt(|controller| {
+            controller.decide(MetadataRecord::BrokerUnfenced { broker, broker_epoch })?;
+            for key in controller.replicas_where(broker, |state| state.leader.is_none()) {
+                controller.settle(key, |transition| transition)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A broker is about to stop: others lead what it led, as far as there are others.
+    fn stop_broker(&mut self, broker: BrokerId, broker_epoch: BrokerEpoch) -> Result<(), Refusal> {
+        self.attempt(|controller| {
+            controller.decide(MetadataRecord::BrokerShuttingDown { broker, broker_epoch })?;
+            let image = controller.image().clone();
+            let shared = controller.replicas_where(broker, |state| {
+                state.is_in_sync(broker) && state.isr.iter().any(|b| image.is_active(*b))
+            });
+            for key in shared {
+                controller.settle(key, |transition| transition.leave_isr(broker))?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn leave_every_isr(&mut self, broker: BrokerId) -> Result<(), Refusal> {
+        for key in self.replicas_where(broker, |state| state.is_in_sync(broker)) {
+            self.settle(key, |transition| transition.leave_isr(broker))?;
+        }
+        Ok(())
+    }
+
+    fn led_by(&self, broker: BrokerId) -> usize {
+        self.replicas_where(broker, |state| state.leader == Some(broker)).len()
+    }
+
+    /// Whether the broker leads something that another in-sync replica could lead.
+    fn has_heirs(&self, broker: BrokerId) -> bool {
+        let heir = |b: &BrokerId| *b != broker && self.image().is_active(*b);
+        let could_move =
+            |state: &PartitionState| state.leader == Some(broker) && state.isr.iter().any(heir);
+        !self.replicas_where(broker, could_move).is_empty()
+    }
+}
