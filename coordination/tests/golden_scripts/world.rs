@@ -28,6 +28,7 @@ use crate::diary;
 const EPOCH_MS: i64 = 1_000_000;
 
 pub struct World {
+    group_id: GroupId,
     settings: GroupSettings,
     group: ClassicGroup,
     clock: Duration,
@@ -41,8 +42,10 @@ pub struct World {
 impl Default for World {
     fn default() -> Self {
         let settings = GroupSettings::default();
+        let group_id = GroupId::new("billing");
         Self {
-            group: ClassicGroup::new(group_id(), Arc::new(settings.clone())),
+            group: ClassicGroup::new(group_id.clone(), Arc::new(settings.clone())),
+            group_id,
             settings,
             clock: Duration::ZERO,
             timer: None,
@@ -154,7 +157,7 @@ impl World {
         match failure {
             Some(error) => self.group.on_records_failed(now, ticket, error, &mut self.effects),
             None => {
-                let encoded = records.iter().map(|record| encode(&group_id(), record).unwrap());
+                let encoded = records.iter().map(|record| encode(&self.group_id, record).unwrap());
                 self.log.extend(encoded);
                 self.group.on_records_durable(now, ticket, &mut self.effects);
             }
@@ -168,14 +171,17 @@ impl World {
         for record in &self.log {
             loader.replay(Some(record.key.clone()), record.value.clone()).unwrap();
         }
-        let group = loader.finish().remove(&group_id());
-        self.group = group.unwrap_or_else(|| ClassicGroup::new(group_id(), settings));
+        let group = loader.finish().remove(&self.group_id);
+        self.group = group.unwrap_or_else(|| ClassicGroup::new(self.group_id.clone(), settings));
         self.in_flight.clear();
         self.timer = None;
         self.group.on_loaded(self.now(), &mut self.effects);
     }
 
     fn change_settings(&mut self, arguments: &Arguments<'_>) -> Vec<String> {
+        if let Some(name) = arguments.get("group") {
+            self.group_id = GroupId::new(name);
+        }
         if let Some(delay) = arguments.get("delay") {
             self.settings.initial_rebalance_delay = duration(delay);
         }
@@ -188,7 +194,7 @@ impl World {
         let bytes = arguments.number("member-bytes", self.settings.member_metadata_bytes_max);
         self.settings.member_metadata_bytes_max = bytes;
         if self.log.is_empty() {
-            self.group = ClassicGroup::new(group_id(), Arc::new(self.settings.clone()));
+            self.group = ClassicGroup::new(self.group_id.clone(), Arc::new(self.settings.clone()));
         }
         Vec::new()
     }
@@ -236,10 +242,6 @@ impl World {
             Err(error) => vec![error.to_string()],
         }
     }
-}
-
-fn group_id() -> GroupId {
-    GroupId::new("billing")
 }
 
 /// A dash is what version 0 has no field for.
