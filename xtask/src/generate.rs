@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::rust;
-use xtask::schema::{self, MessageKind, MessageSchema};
+use crate::schema::{self, MessageKind, MessageSchema};
 
 const INDEX_HEAD: &str = "\
 //! The messages of the protocol, one API a module, request and response together.

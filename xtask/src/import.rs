@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use xtask::schema::{FieldSchema, FieldType, MessageKind, MessageSchema, Versions};
+use crate::schema::{FieldSchema, FieldType, MessageKind, MessageSchema, Versions};
 
 /// Every schema file and the messages in it. An API is named once and stands for its request and
 /// its response.

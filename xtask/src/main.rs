@@ -11,7 +11,9 @@
 
 mod generate;
 mod import;
+mod naming;
 mod rust;
+mod schema;
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
+use crate::schema::{MessageKind, MessageSchema};
 use structs::structs;
-use xtask::schema::{MessageKind, MessageSchema};
 
 /// Where the names come from that a module may use.
 const IMPORTS: &[(&str, &[&str])] = &[

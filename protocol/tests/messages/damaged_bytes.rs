@@ -2,16 +2,16 @@
 //! written and read again; nothing panics, loops, or reserves memory for bytes that are not there.
 
 use bytes::Bytes;
-use xtask::schema::MessageSchema;
 
 use crate::catalogue;
-use crate::random_values::{Numbers, encode, random, schema_of, schemas};
+use crate::random_values::{Numbers, encode, random};
+use crate::schema_reader::{Schema, schema_of, schemas};
 
 /// Replacements for a byte: lengths of nothing, null, too much, and varints that go on.
 const DAMAGE: [u8; 5] = [0x00, 0x7f, 0x80, 0xff, 0x04];
 
 /// A short valid message.
-fn valid(name: &str, version: i16, schemas: &[MessageSchema]) -> Vec<u8> {
+fn valid(name: &str, version: i16, schemas: &[Schema]) -> Vec<u8> {
     let schema = schema_of(name, schemas);
     for seed in 7.. {
         let value = random(&schema.fields, version, &mut Numbers(seed));

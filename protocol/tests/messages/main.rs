@@ -11,3 +11,4 @@ mod damaged_bytes;
 mod golden_bytes;
 mod random_values;
 mod round_trip;
+mod schema_reader;

@@ -1,27 +1,11 @@
 //! Random values of a message, made from its schema, and what they look like on the wire, as
 //! `Debug` and as JSON. Nothing here knows the generated code.
 
-use std::fs;
-use std::path::Path;
-
 use bytes::{BufMut, Bytes};
 use protocol::TopicId;
 use serde_json::{Map, Value as Json, json};
-use xtask::naming::snake_case;
-use xtask::schema::{self, FieldSchema, FieldType, MessageSchema};
 
-/// Every message of `schemas/`.
-pub fn schemas() -> Vec<MessageSchema> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.flat_map(|file| schema::parse(&fs::read_to_string(file).unwrap()).unwrap()).collect()
-}
-
-/// The schema of one message.
-pub fn schema_of(name: &str, schemas: &[MessageSchema]) -> MessageSchema {
-    let found = schemas.iter().find(|schema| schema.name == name);
-    found.unwrap_or_else(|| panic!("{name} has no schema")).clone()
-}
+use crate::schema_reader::{Field, Kind, snake_case};
 
 /// SplitMix64: a sequence of numbers that a seed repeats.
 pub struct Numbers(pub u64);
@@ -66,15 +50,15 @@ pub enum Value {
 }
 
 /// Values for the fields of a struct in `version`.
-pub fn random(fields: &[FieldSchema], version: i16, numbers: &mut Numbers) -> Value {
-    let value = |field: &FieldSchema| {
-        field.versions.contains(version).then(|| random_field(field, version, numbers))
+pub fn random(fields: &[Field], version: i16, numbers: &mut Numbers) -> Value {
+    let value = |field: &Field| {
+        field.versions.contains(&version).then(|| random_field(field, version, numbers))
     };
     Value::Struct(fields.iter().map(value).collect())
 }
 
-fn random_field(field: &FieldSchema, version: i16, numbers: &mut Numbers) -> Value {
-    if field.nullable.is_some_and(|range| range.contains(version)) && numbers.one_in(4) {
+fn random_field(field: &Field, version: i16, numbers: &mut Numbers) -> Value {
+    if field.nullable.as_ref().is_some_and(|range| range.contains(&version)) && numbers.one_in(4) {
         return Value::Null;
     }
     if field.tag.is_some() && numbers.one_in(3) {
@@ -83,28 +67,19 @@ fn random_field(field: &FieldSchema, version: i16, numbers: &mut Numbers) -> Val
     random_value(&field.kind, field, version, numbers)
 }
 
-fn random_value(
-    kind: &FieldType,
-    field: &FieldSchema,
-    version: i16,
-    numbers: &mut Numbers,
-) -> Value {
+fn random_value(kind: &Kind, field: &Field, version: i16, numbers: &mut Numbers) -> Value {
     match kind {
-        FieldType::Bool => Value::Bool(numbers.one_in(2)),
-        FieldType::Int8 => Value::Integer(numbers.integer(8)),
-        FieldType::Int16 => Value::Integer(numbers.integer(16)),
-        FieldType::Int32 => Value::Integer(numbers.integer(32)),
-        FieldType::Int64 => Value::Integer(numbers.integer(64)),
-        FieldType::Uint16 => Value::Integer(numbers.integer(16) & 0xffff),
-        FieldType::Uint32 => Value::Integer(numbers.integer(32) & 0xffff_ffff),
-        FieldType::Float64 => Value::Float(numbers.integer(32) as f64 / 8.0),
-        FieldType::Uuid => {
-            Value::Uuid(u128::from(numbers.next()) << 64 | u128::from(numbers.next()))
+        Kind::Bool => Value::Bool(numbers.one_in(2)),
+        Kind::Integer(size, signed) => {
+            let value = numbers.integer(8 * *size as u32);
+            Value::Integer(if *signed { value } else { value & ((1 << (8 * size)) - 1) })
         }
-        FieldType::String => Value::Text(random_text(numbers)),
-        FieldType::Bytes | FieldType::Records => Value::Bytes(random_bytes(numbers)),
-        FieldType::Struct(_) => random(&field.fields, version, numbers),
-        FieldType::Array(element) => {
+        Kind::Float => Value::Float(numbers.integer(32) as f64 / 8.0),
+        Kind::Uuid => Value::Uuid(u128::from(numbers.next()) << 64 | u128::from(numbers.next())),
+        Kind::Text => Value::Text(random_text(numbers)),
+        Kind::Bytes | Kind::Records => Value::Bytes(random_bytes(numbers)),
+        Kind::Struct(_) => random(&field.fields, version, numbers),
+        Kind::Array(element) => {
             let count = numbers.below(4);
             let mut element = || random_value(element, field, version, numbers);
             Value::Array((0..count).map(|_| element()).collect())
@@ -125,24 +100,24 @@ fn random_bytes(numbers: &mut Numbers) -> Vec<u8> {
 }
 
 /// Kafka's default of a field.
-fn default(field: &FieldSchema) -> Value {
+fn default(field: &Field) -> Value {
     match (field.default.as_deref(), &field.kind) {
         (Some("null"), _) => Value::Null,
-        (text, FieldType::Bool) => Value::Bool(text == Some("true")),
-        (text, FieldType::String) => Value::Text(text.unwrap_or_default().to_owned()),
-        (_, FieldType::Bytes | FieldType::Records) => Value::Bytes(Vec::new()),
-        (_, FieldType::Uuid) => Value::Uuid(0),
-        (_, FieldType::Array(_)) => Value::Array(Vec::new()),
-        (_, FieldType::Struct(_)) => {
+        (text, Kind::Bool) => Value::Bool(text == Some("true")),
+        (text, Kind::Text) => Value::Text(text.unwrap_or_default().to_owned()),
+        (_, Kind::Bytes | Kind::Records) => Value::Bytes(Vec::new()),
+        (_, Kind::Uuid) => Value::Uuid(0),
+        (_, Kind::Array(_)) => Value::Array(Vec::new()),
+        (_, Kind::Struct(_)) => {
             Value::Struct(field.fields.iter().map(|nested| Some(default(nested))).collect())
         }
-        (text, FieldType::Float64) => Value::Float(text.unwrap_or("0").parse().unwrap()),
+        (text, Kind::Float) => Value::Float(text.unwrap_or("0").parse().unwrap()),
         (text, _) => Value::Integer(text.unwrap_or("0").parse().unwrap()),
     }
 }
 
 /// Whether a tagged field with this value is left out of the message.
-fn is_default(field: &FieldSchema, value: &Value) -> bool {
+fn is_default(field: &Field, value: &Value) -> bool {
     fn same(default: &Value, value: &Value) -> bool {
         match (default, value) {
             // what the version lacks has its default
@@ -158,7 +133,7 @@ fn is_default(field: &FieldSchema, value: &Value) -> bool {
 }
 
 /// The bytes of a struct in `version`.
-pub fn encode(fields: &[FieldSchema], value: &Value, flexible: bool, out: &mut Vec<u8>) {
+pub fn encode(fields: &[Field], value: &Value, flexible: bool, out: &mut Vec<u8>) {
     let Value::Struct(values) = value else { panic!("{value:?} is no struct") };
     let mut tagged = Vec::new();
     for (field, value) in fields.iter().zip(values) {
@@ -186,8 +161,8 @@ pub fn encode(fields: &[FieldSchema], value: &Value, flexible: bool, out: &mut V
     }
 }
 
-fn encode_field(field: &FieldSchema, value: &Value, flexible: bool, out: &mut Vec<u8>) {
-    if field.nullable.is_some() && matches!(field.kind, FieldType::Struct(_)) {
+fn encode_field(field: &Field, value: &Value, flexible: bool, out: &mut Vec<u8>) {
+    if field.nullable.is_some() && matches!(field.kind, Kind::Struct(_)) {
         out.push(if *value == Value::Null { 0xff } else { 1 });
         if *value == Value::Null {
             return;
@@ -196,20 +171,14 @@ fn encode_field(field: &FieldSchema, value: &Value, flexible: bool, out: &mut Ve
     encode_value(&field.kind, field, value, flexible, out);
 }
 
-fn encode_value(
-    kind: &FieldType,
-    field: &FieldSchema,
-    value: &Value,
-    flexible: bool,
-    out: &mut Vec<u8>,
-) {
+fn encode_value(kind: &Kind, field: &Field, value: &Value, flexible: bool, out: &mut Vec<u8>) {
     match (kind, value) {
-        (FieldType::Array(element), Value::Array(values)) => {
+        (Kind::Array(element), Value::Array(values)) => {
             put_length(Some(values.len()), 4, flexible, out);
             values.iter().for_each(|value| encode_value(element, field, value, flexible, out));
         }
-        (FieldType::Struct(_), _) => encode(&field.fields, value, flexible, out),
-        (FieldType::String, Value::Null) => put_length(None, 2, flexible, out),
+        (Kind::Struct(_), _) => encode(&field.fields, value, flexible, out),
+        (Kind::Text, Value::Null) => put_length(None, 2, flexible, out),
         (_, Value::Null) => put_length(None, 4, flexible, out),
         (_, Value::Text(text)) => {
             put_length(Some(text.len()), 2, flexible, out);
@@ -222,17 +191,8 @@ fn encode_value(
         (_, Value::Bool(value)) => out.push(u8::from(*value)),
         (_, Value::Float(value)) => out.put_f64(*value),
         (_, Value::Uuid(value)) => out.put_u128(*value),
-        (kind, Value::Integer(value)) => out.put_int(*value, integer_bytes(kind)),
-        (kind, value) => panic!("{value:?} is no {kind}"),
-    }
-}
-
-fn integer_bytes(kind: &FieldType) -> usize {
-    match kind {
-        FieldType::Int8 => 1,
-        FieldType::Int16 | FieldType::Uint16 => 2,
-        FieldType::Int32 | FieldType::Uint32 => 4,
-        _ => 8,
+        (Kind::Integer(size, _), Value::Integer(value)) => out.put_int(*value, *size),
+        (kind, value) => panic!("{value:?} is no {kind:?}"),
     }
 }
 
@@ -253,7 +213,7 @@ fn put_varint(mut value: usize, out: &mut Vec<u8>) {
 }
 
 /// The struct as the derived `Debug` of the generated code shows it.
-pub fn show(name: &str, fields: &[FieldSchema], value: &Value) -> String {
+pub fn show(name: &str, fields: &[Field], value: &Value) -> String {
     let Value::Struct(values) = value else { panic!("{value:?} is no struct") };
     let shown = fields.iter().zip(values).map(|(field, value)| {
         let value = value.clone().unwrap_or_else(|| default(field));
@@ -267,20 +227,20 @@ pub fn show(name: &str, fields: &[FieldSchema], value: &Value) -> String {
     format!("{name} {{ {} }}", shown.collect::<Vec<_>>().join(", "))
 }
 
-fn show_value(kind: &FieldType, field: &FieldSchema, value: &Value) -> String {
+fn show_value(kind: &Kind, field: &Field, value: &Value) -> String {
     match (kind, value) {
-        (FieldType::Array(element), Value::Array(values)) => {
+        (Kind::Array(element), Value::Array(values)) => {
             let shown = values.iter().map(|value| show_value(element, field, value));
             format!("[{}]", shown.collect::<Vec<_>>().join(", "))
         }
-        (FieldType::Struct(name), value) => show(name, &field.fields, value),
+        (Kind::Struct(name), value) => show(name, &field.fields, value),
         (_, Value::Bool(value)) => format!("{value:?}"),
         (_, Value::Integer(value)) => format!("{value:?}"),
         (_, Value::Float(value)) => format!("{value:?}"),
         (_, Value::Uuid(value)) => format!("{:?}", topic_id(*value)),
         (_, Value::Text(text)) => format!("{text:?}"),
         (_, Value::Bytes(bytes)) => format!("{:?}", Bytes::copy_from_slice(bytes)),
-        (kind, value) => panic!("{value:?} is no {kind}"),
+        (kind, value) => panic!("{value:?} is no {kind:?}"),
     }
 }
 
@@ -289,7 +249,7 @@ fn topic_id(value: u128) -> TopicId {
 }
 
 /// The struct as Kafka's JSON converters show it; records only by their size.
-pub fn to_json(fields: &[FieldSchema], value: &Value) -> Json {
+pub fn to_json(fields: &[Field], value: &Value) -> Json {
     let Value::Struct(values) = value else { panic!("{value:?} is no struct") };
     let mut object = Map::new();
     for (field, value) in fields.iter().zip(values) {
@@ -299,7 +259,7 @@ pub fn to_json(fields: &[FieldSchema], value: &Value) -> Json {
         }
         let mut name = field.name[..1].to_lowercase();
         name.push_str(&field.name[1..]);
-        if let (FieldType::Records, Value::Bytes(bytes)) = (&field.kind, value) {
+        if let (Kind::Records, Value::Bytes(bytes)) = (&field.kind, value) {
             object.insert(format!("{name}SizeInBytes"), json!(bytes.len()));
         } else {
             object.insert(name, json_value(&field.kind, field, value));
@@ -308,20 +268,20 @@ pub fn to_json(fields: &[FieldSchema], value: &Value) -> Json {
     Json::Object(object)
 }
 
-fn json_value(kind: &FieldType, field: &FieldSchema, value: &Value) -> Json {
+fn json_value(kind: &Kind, field: &Field, value: &Value) -> Json {
     match (kind, value) {
-        (FieldType::Array(element), Value::Array(values)) => {
+        (Kind::Array(element), Value::Array(values)) => {
             values.iter().map(|value| json_value(element, field, value)).collect()
         }
         (_, Value::Null) => Json::Null,
-        (FieldType::Struct(_), value) => to_json(&field.fields, value),
+        (Kind::Struct(_), value) => to_json(&field.fields, value),
         (_, Value::Bool(value)) => json!(value),
         (_, Value::Integer(value)) => json!(value),
         (_, Value::Float(value)) => json!(value),
         (_, Value::Uuid(value)) => json!(topic_id(*value).to_base64()),
         (_, Value::Text(text)) => json!(text),
         (_, Value::Bytes(bytes)) => json!(base64(bytes)),
-        (kind, value) => panic!("{value:?} is no {kind}"),
+        (kind, value) => panic!("{value:?} is no {kind:?}"),
     }
 }
 

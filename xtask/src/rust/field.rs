@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use xtask::naming::{range, snake_case};
-use xtask::schema::{FieldSchema, FieldType, Versions};
+use crate::naming::{range, snake_case};
+use crate::schema::{FieldSchema, FieldType, Versions};
 
 /// A field of one struct.
 pub struct Member<'a> {

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use xtask::naming::{self, snake_case};
-use xtask::schema::{FieldSchema, FieldType, MessageSchema, Versions};
+use crate::naming::{self, snake_case};
+use crate::schema::{FieldSchema, FieldType, MessageSchema, Versions};
 
 use super::field::{self, Member};
 
