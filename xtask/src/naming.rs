@@ -17,10 +17,17 @@ pub fn snake_case(name: &str) -> String {
     snake
 }
 
-/// A range as a sentence has it.
+/// A range as a sentence begins with it.
 pub fn range(versions: Versions) -> String {
     match (versions.first, versions.last) {
-        (first, last) if first == last => first.to_string(),
-        (first, last) => format!("{first} to {last}"),
+        (first, last) if first == last => format!("version {first}"),
+        (first, last) => format!("versions {first} to {last}"),
     }
+}
+
+/// The words with a capital at their start.
+pub fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }

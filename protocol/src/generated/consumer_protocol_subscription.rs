@@ -17,7 +17,7 @@ pub struct ConsumerProtocolSubscription {
     pub owned_partitions: Vec<TopicPartition>,
     /// Versions 2 and later, default -1.
     pub generation_id: i32,
-    /// Versions 3, default null.
+    /// Version 3, default null.
     pub rack_id: Option<WireString>,
 }
 

@@ -172,7 +172,7 @@ impl Message for CreateTopicsResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatableTopicResult {
     pub name: WireString,
-    /// Versions 7.
+    /// Version 7.
     pub topic_id: TopicId,
     pub error_code: i16,
     pub error_message: Option<WireString>,

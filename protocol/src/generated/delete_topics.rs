@@ -12,7 +12,7 @@ use crate::primitives::{
 /// Versions 1 to 6, flexible from 4.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopicsRequest {
-    /// Versions 6.
+    /// Version 6.
     pub topics: Vec<DeleteTopicState>,
     /// Versions 1 to 5.
     pub topic_names: Vec<WireString>,
@@ -106,9 +106,9 @@ impl Message for DeleteTopicsResponse {
 /// In [`DeleteTopicsResponse::responses`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletableTopicResult {
-    /// May be null in 6.
+    /// May be null in version 6.
     pub name: Option<WireString>,
-    /// Versions 6.
+    /// Version 6.
     pub topic_id: TopicId,
     pub error_code: i16,
     /// Versions 5 and later, default null.

@@ -14,7 +14,7 @@ pub struct DescribeClusterRequest {
     pub include_cluster_authorized_operations: bool,
     /// Versions 1 and later, default 1.
     pub endpoint_type: i8,
-    /// Versions 2.
+    /// Version 2.
     pub include_fenced_brokers: bool,
 }
 
@@ -148,7 +148,7 @@ pub struct DescribeClusterBroker {
     pub port: i32,
     /// Default null.
     pub rack: Option<WireString>,
-    /// Versions 2.
+    /// Version 2.
     pub is_fenced: bool,
 }
 

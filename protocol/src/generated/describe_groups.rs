@@ -90,7 +90,7 @@ impl Message for DescribeGroupsResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedGroup {
     pub error_code: i16,
-    /// Versions 6, default null.
+    /// Version 6, default null.
     pub error_message: Option<WireString>,
     pub group_id: WireString,
     pub group_state: WireString,

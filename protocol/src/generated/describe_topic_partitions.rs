@@ -10,7 +10,7 @@ use crate::primitives::{
     read_nullable_struct, write_nullable_struct,
 };
 
-/// Versions 0, flexible from 0.
+/// Version 0, flexible from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribeTopicPartitionsRequest {
     pub topics: Vec<TopicRequest>,
@@ -112,7 +112,7 @@ impl Nullable for Cursor {
     }
 }
 
-/// Versions 0, flexible from 0.
+/// Version 0, flexible from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeTopicPartitionsResponse {
     pub throttle_time_ms: i32,

@@ -257,7 +257,7 @@ pub struct FetchPartition {
     pub partition_max_bytes: i32,
     /// Versions 17 and later, tag 0.
     pub replica_directory_id: TopicId,
-    /// Versions 18, tag 1, default 9223372036854775807.
+    /// Version 18, tag 1, default 9223372036854775807.
     pub high_watermark: i64,
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::message::{Message, Versions};
 use crate::primitives::{DecodeError, Decoder, EncodeError, Encoder, Field, Layout, WireString};
 
-/// Versions 0, never flexible.
+/// Version 0, never flexible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupMetadataKey {
     pub group: WireString,

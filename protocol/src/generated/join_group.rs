@@ -118,10 +118,10 @@ pub struct JoinGroupResponse {
     pub generation_id: i32,
     /// Versions 7 and later, default null.
     pub protocol_type: Option<WireString>,
-    /// May be null in 7 and later.
+    /// May be null in versions 7 and later.
     pub protocol_name: Option<WireString>,
     pub leader: WireString,
-    /// Versions 9.
+    /// Version 9.
     pub skip_assignment: bool,
     pub member_id: WireString,
     pub members: Vec<JoinGroupResponseMember>,

@@ -57,7 +57,7 @@ pub struct MemberIdentity {
     pub member_id: WireString,
     /// Default null.
     pub group_instance_id: Option<WireString>,
-    /// Versions 5, default null.
+    /// Version 5, default null.
     pub reason: Option<WireString>,
 }
 

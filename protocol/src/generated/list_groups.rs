@@ -13,7 +13,7 @@ use crate::primitives::{
 pub struct ListGroupsRequest {
     /// Versions 4 and later.
     pub states_filter: Vec<WireString>,
-    /// Versions 5.
+    /// Version 5.
     pub types_filter: Vec<WireString>,
 }
 
@@ -91,7 +91,7 @@ pub struct ListedGroup {
     pub protocol_type: WireString,
     /// Versions 4 and later.
     pub group_state: WireString,
-    /// Versions 5.
+    /// Version 5.
     pub group_type: WireString,
 }
 

@@ -12,7 +12,7 @@ use crate::primitives::{
 /// Versions 0 to 13, flexible from 9.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataRequest {
-    /// May be null in 1 and later.
+    /// May be null in versions 1 and later.
     pub topics: Option<Vec<MetadataRequestTopic>>,
     /// Versions 4 and later, default true.
     pub allow_auto_topic_creation: bool,
@@ -101,7 +101,7 @@ impl Message for MetadataRequest {
 pub struct MetadataRequestTopic {
     /// Versions 10 and later.
     pub topic_id: TopicId,
-    /// May be null in 10 and later.
+    /// May be null in versions 10 and later.
     pub name: Option<WireString>,
 }
 
@@ -146,7 +146,7 @@ pub struct MetadataResponse {
     pub topics: Vec<MetadataResponseTopic>,
     /// Versions 8 to 10, default -2147483648.
     pub cluster_authorized_operations: i32,
-    /// Versions 13.
+    /// Version 13.
     pub error_code: i16,
 }
 
@@ -257,7 +257,7 @@ impl Field for MetadataResponseBroker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataResponseTopic {
     pub error_code: i16,
-    /// May be null in 12 and later.
+    /// May be null in versions 12 and later.
     pub name: Option<WireString>,
     /// Versions 10 and later.
     pub topic_id: TopicId,

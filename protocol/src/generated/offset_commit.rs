@@ -82,7 +82,7 @@ impl Message for OffsetCommitRequest {
 pub struct OffsetCommitRequestTopic {
     /// Versions 2 to 9.
     pub name: WireString,
-    /// Versions 10.
+    /// Version 10.
     pub topic_id: TopicId,
     pub partitions: Vec<OffsetCommitRequestPartition>,
 }
@@ -198,7 +198,7 @@ impl Message for OffsetCommitResponse {
 pub struct OffsetCommitResponseTopic {
     /// Versions 2 to 9.
     pub name: WireString,
-    /// Versions 10.
+    /// Version 10.
     pub topic_id: TopicId,
     pub partitions: Vec<OffsetCommitResponsePartition>,
 }

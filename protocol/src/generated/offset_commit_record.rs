@@ -8,7 +8,7 @@ use crate::primitives::{
     DecodeError, Decoder, EncodeError, Encoder, Layout, TaggedFields, WireString,
 };
 
-/// Versions 0, never flexible.
+/// Version 0, never flexible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetCommitKey {
     pub group: WireString,
@@ -46,9 +46,9 @@ pub struct OffsetCommitValue {
     pub leader_epoch: i32,
     pub metadata: WireString,
     pub commit_timestamp: i64,
-    /// Versions 1, default -1.
+    /// Version 1, default -1.
     pub expire_timestamp: i64,
-    /// Versions 4, tag 0.
+    /// Version 4, tag 0.
     pub topic_id: TopicId,
 }
 

@@ -6,7 +6,7 @@ use crate::api_key::ApiKey;
 use crate::message::{Message, Request, Versions};
 use crate::primitives::{DecodeError, Decoder, EncodeError, Encoder, Field, Layout, WireString};
 
-/// Versions 0, never flexible.
+/// Version 0, never flexible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetDeleteRequest {
     pub group_id: WireString,
@@ -70,7 +70,7 @@ impl Field for OffsetDeleteRequestPartition {
     }
 }
 
-/// Versions 0, never flexible.
+/// Version 0, never flexible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetDeleteResponse {
     pub error_code: i16,

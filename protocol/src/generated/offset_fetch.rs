@@ -14,7 +14,7 @@ use crate::primitives::{
 pub struct OffsetFetchRequest {
     /// Versions 1 to 7.
     pub group_id: WireString,
-    /// Versions 1 to 7, may be null in 2 to 7.
+    /// Versions 1 to 7, may be null in versions 2 to 7.
     pub topics: Option<Vec<OffsetFetchRequestTopic>>,
     /// Versions 8 and later.
     pub groups: Vec<OffsetFetchRequestGroup>,
@@ -159,7 +159,7 @@ impl Field for OffsetFetchRequestGroup {
 pub struct OffsetFetchRequestTopics {
     /// Versions 8 to 9.
     pub name: WireString,
-    /// Versions 10.
+    /// Version 10.
     pub topic_id: TopicId,
     pub partition_indexes: Vec<i32>,
 }
@@ -352,7 +352,7 @@ impl Field for OffsetFetchResponsePartition {
 pub struct OffsetFetchResponseTopics {
     /// Versions 8 to 9.
     pub name: WireString,
-    /// Versions 10.
+    /// Version 10.
     pub topic_id: TopicId,
     pub partitions: Vec<OffsetFetchResponsePartitions>,
 }

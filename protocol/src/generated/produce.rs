@@ -53,7 +53,7 @@ impl Message for ProduceRequest {
 pub struct TopicProduceData {
     /// Versions 3 to 12.
     pub name: WireString,
-    /// Versions 13.
+    /// Version 13.
     pub topic_id: TopicId,
     pub partition_data: Vec<PartitionProduceData>,
 }
@@ -161,7 +161,7 @@ impl Message for ProduceResponse {
 pub struct TopicProduceResponse {
     /// Versions 3 to 12.
     pub name: WireString,
-    /// Versions 13.
+    /// Version 13.
     pub topic_id: TopicId,
     pub partition_responses: Vec<PartitionProduceResponse>,
 }

@@ -5,7 +5,7 @@
 use crate::message::{Message, Versions};
 use crate::primitives::{DecodeError, Decoder, EncodeError, Encoder, Field, Layout};
 
-/// Versions 1, never flexible.
+/// Version 1, never flexible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerSnapshot {
     pub crc: u32,

@@ -18,9 +18,9 @@ pub struct SyncGroupRequest {
     pub member_id: WireString,
     /// Versions 3 and later, default null.
     pub group_instance_id: Option<WireString>,
-    /// Versions 5, default null.
+    /// Version 5, default null.
     pub protocol_type: Option<WireString>,
-    /// Versions 5, default null.
+    /// Version 5, default null.
     pub protocol_name: Option<WireString>,
     pub assignments: Vec<SyncGroupRequestAssignment>,
 }
@@ -94,9 +94,9 @@ pub struct SyncGroupResponse {
     /// Versions 1 and later.
     pub throttle_time_ms: i32,
     pub error_code: i16,
-    /// Versions 5, default null.
+    /// Version 5, default null.
     pub protocol_type: Option<WireString>,
-    /// Versions 5, default null.
+    /// Version 5, default null.
     pub protocol_name: Option<WireString>,
     pub assignment: Bytes,
 }

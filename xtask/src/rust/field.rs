@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::naming::{range, snake_case};
+use crate::naming::{range, sentence, snake_case};
 use crate::schema::{FieldSchema, FieldType, Versions};
 
 /// A field of one struct.
@@ -67,7 +67,7 @@ impl<'a> Member<'a> {
     pub fn declaration(&self) -> String {
         let mut notes = Vec::new();
         if self.schema.versions != self.around {
-            notes.push(format!("versions {}", self.show(self.schema.versions)));
+            notes.push(self.show(self.schema.versions));
         }
         if let Some(tag) = self.schema.tag {
             notes.push(format!("tag {tag}"));
@@ -78,13 +78,16 @@ impl<'a> Member<'a> {
         if let Some(default) = &self.schema.default {
             notes.push(format!("default {default}"));
         }
-        let notes = if notes.is_empty() { String::new() } else { sentence(&notes) };
+        let notes = match notes.is_empty() {
+            true => String::new(),
+            false => format!("/// {}.\n", sentence(&notes.join(", "))),
+        };
         format!("{notes}pub {}: {},\n", self.name, self.rust_type())
     }
 
     fn show(&self, versions: Versions) -> String {
         if versions.last == self.around.last && versions.first < versions.last {
-            return format!("{} and later", versions.first);
+            return format!("versions {} and later", versions.first);
         }
         range(versions)
     }
@@ -229,12 +232,6 @@ impl<'a> Member<'a> {
             _ => format!("{place} == {}", self.default()),
         }
     }
-}
-
-fn sentence(notes: &[String]) -> String {
-    let text = notes.join(", ");
-    let (first, rest) = text.split_at(1);
-    format!("/// {}{rest}.\n", first.to_uppercase())
 }
 
 fn rust_type(kind: &FieldType) -> String {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::naming::{self, snake_case};
+use crate::naming::{range, sentence, snake_case};
 use crate::schema::{FieldSchema, FieldType, MessageSchema, Versions};
 
 use super::field::{self, Member};
@@ -79,13 +79,11 @@ impl Struct<'_> {
     }
 
     fn documentation(&self) -> String {
-        let versions = self.versions;
+        let versions = sentence(&range(self.versions));
         match (&self.within, self.message.flexible_from) {
             (Some(within), _) => format!("/// In [`{within}`]."),
-            (None, Some(first)) => {
-                format!("/// Versions {}, flexible from {first}.", naming::range(versions))
-            }
-            (None, None) => format!("/// Versions {}, never flexible.", naming::range(versions)),
+            (None, Some(first)) => format!("/// {versions}, flexible from {first}."),
+            (None, None) => format!("/// {versions}, never flexible."),
         }
     }
 
