@@ -15,7 +15,8 @@ import tempfile
 import threading
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from checks import Checks, same, until
@@ -131,11 +132,23 @@ def committed(broker, commit=None):
     consumer = quiet_consumer(broker, "kill-loop-committed")
     try:
         if commit is not None:
-            place = TopicPartition(TOPIC, 0, commit)
-            consumer.commit(offsets=[place], asynchronous=False)
+            until(lambda: committing(consumer, commit), "an offset is committed")
         return consumer.committed([TopicPartition(TOPIC, 0)], 30)[0].offset
     finally:
         consumer.close()
+
+
+def committing(consumer, offset):
+    """False while the group's coordinator is only being found or loaded."""
+    try:
+        consumer.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)
+        return True
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError.NOT_COORDINATOR,
+                                    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+                                    KafkaError.COORDINATOR_NOT_AVAILABLE):
+            return False
+        raise
 
 
 def quiet_consumer(broker, group):
