@@ -5,6 +5,7 @@
 //! copy and publishes it, while readers go on with the image that they hold.
 
 pub mod apply;
+pub mod apply_error;
 pub mod delta;
 pub mod invariants;
 pub mod snapshot;
@@ -19,7 +20,7 @@ use crate::broker::{BrokerState, ClusterId};
 use crate::partition::{PartitionKey, PartitionState};
 use crate::record::SettingResource;
 
-pub use apply::ApplyError;
+pub use apply_error::ApplyError;
 pub use delta::{ImageDelta, ReplicaChange};
 
 /// The settings of one resource, by name.

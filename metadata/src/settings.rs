@@ -15,6 +15,7 @@ pub mod log_table;
 pub mod nearest;
 pub mod resolution;
 pub mod static_settings;
+pub mod topic_setting;
 pub mod topic_settings;
 pub mod topic_table;
 
@@ -31,5 +32,6 @@ pub use resolution::{
     describe_topic,
 };
 pub use static_settings::StaticSettings;
+pub use topic_setting::{BrokerSynonym, RECORD_BATCH_BYTES_MAX, TopicSetting, topic_setting};
 pub use topic_settings::{CleanupPolicy, CompressionChoice, TimestampType, TopicSettings};
-pub use topic_table::{BrokerSynonym, TOPIC_SETTINGS, TopicSetting, topic_setting};
+pub use topic_table::TOPIC_SETTINGS;

@@ -85,6 +85,23 @@ pub enum WireError {
     Encode(#[from] EncodeError),
 }
 
+impl WireError {
+    /// Whether trying again may help: the same bytes never become records.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::TooShort { .. }
+            | Self::UnknownVersion { .. }
+            | Self::TooManyRecords { .. }
+            | Self::Record { .. }
+            | Self::TopicName { .. }
+            | Self::Apply { .. }
+            | Self::TrailingBytes { .. }
+            | Self::Encode(_) => false,
+        }
+    }
+}
+
 type Config = Configuration<LittleEndian, Varint, Limit<RECORD_BYTES_MAX>>;
 
 const fn config() -> Config {

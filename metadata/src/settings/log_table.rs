@@ -4,9 +4,8 @@ use crate::settings::check::Check;
 use crate::settings::check::Check::{Any, AtLeast, Between, BetweenOr, EachOf, OneOf};
 use crate::settings::definition::SettingDefinition;
 use crate::settings::definition::SettingKind::{Boolean, Double, Int, List, Long, String};
-use crate::settings::topic_table::{
-    CLEANUP_POLICIES, CODECS, RECORD_BATCH_BYTES_MAX, TIMESTAMP_TYPES,
-};
+use crate::settings::topic_setting::RECORD_BATCH_BYTES_MAX;
+use crate::settings::topic_table::{CLEANUP_POLICIES, CODECS, TIMESTAMP_TYPES};
 
 const FOREVER: &str = "9223372036854775807";
 const ONE_OR_FOREVER: Check = BetweenOr(1, i64::MAX, -1);

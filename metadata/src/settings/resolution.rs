@@ -14,7 +14,8 @@ use crate::record::SettingResource;
 use crate::settings::broker_table::{broker_setting, broker_settings};
 use crate::settings::definition::{Alteration, SettingDefinition, SettingKind};
 use crate::settings::static_settings::StaticSettings;
-use crate::settings::topic_table::{BrokerSynonym, TOPIC_SETTINGS, TopicSetting};
+use crate::settings::topic_setting::{BrokerSynonym, TopicSetting};
+use crate::settings::topic_table::TOPIC_SETTINGS;
 
 /// Where a value comes from; the numbers are those of DescribeConfigs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

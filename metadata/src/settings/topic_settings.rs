@@ -8,7 +8,7 @@ use crate::image::ClusterImage;
 use crate::settings::check::{boolean, list};
 use crate::settings::resolution::Lookup;
 use crate::settings::static_settings::{StaticSettings, parse_number};
-use crate::settings::topic_table::topic_setting;
+use crate::settings::topic_setting::topic_setting;
 
 /// What happens to old segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
