@@ -25,6 +25,8 @@ PROGRAM, KILLS = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10
 TOPIC, PARTITIONS, PRODUCERS = "kill-loop", 3, 3
 # Records that must be acked after a start before the next kill: the load really runs.
 ACKED_BETWEEN_KILLS = 500
+COORDINATOR_ON_ITS_WAY = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE,
+                          KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 checks = Checks("kill-loop")
 
 
@@ -130,25 +132,23 @@ def kill_under_load(broker, loads, number):
 def committed(broker, commit=None):
     """The committed offset of a group, which the kill must not lose either."""
     consumer = quiet_consumer(broker, "kill-loop-committed")
+    answer = []
+
+    def asked():
+        try:
+            if commit is not None:
+                place = TopicPartition(TOPIC, 0, commit)
+                consumer.commit(offsets=[place], asynchronous=False)
+            answer[:] = consumer.committed([TopicPartition(TOPIC, 0)], 30)
+        except KafkaException as error:
+            if error.args[0].code() not in COORDINATOR_ON_ITS_WAY:
+                raise
+        return answer
     try:
-        if commit is not None:
-            until(lambda: committing(consumer, commit), "an offset is committed")
-        return consumer.committed([TopicPartition(TOPIC, 0)], 30)[0].offset
+        until(asked, "the group's coordinator answers")
+        return answer[0].offset
     finally:
         consumer.close()
-
-
-def committing(consumer, offset):
-    """False while the group's coordinator is only being found or loaded."""
-    try:
-        consumer.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)
-        return True
-    except KafkaException as error:
-        if error.args[0].code() in (KafkaError.NOT_COORDINATOR,
-                                    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-                                    KafkaError.COORDINATOR_NOT_AVAILABLE):
-            return False
-        raise
 
 
 def quiet_consumer(broker, group):
