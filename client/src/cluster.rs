@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use protocol::generated::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use protocol::message::Request;
 use protocol::primitives::WireString;
 use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName};
 use rand::seq::SliceRandom;
-use tokio::time::Instant;
 
 use crate::backoff::Attempts;
 use crate::broker_connections::BrokerConnections;
@@ -57,6 +57,11 @@ impl Cluster {
 
     pub(crate) fn attempts(&self) -> Attempts {
         Attempts::new(self.settings.backoff(), self.settings.operation_timeout)
+    }
+
+    /// Attempts within `timeout`, or the operation timeout if that is shorter.
+    pub(crate) fn attempts_for(&self, timeout: Duration) -> Attempts {
+        Attempts::new(self.settings.backoff(), timeout.min(self.settings.operation_timeout))
     }
 
     /// Connections of its own for a user whose requests wait long.
@@ -148,6 +153,15 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// A topic, asked for at most once.
+    pub(crate) async fn topic_once(&self, name: &TopicName) -> Result<Arc<Topic>> {
+        if let Some(topic) = self.metadata().topics.get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        self.topics_in_use().insert(name.clone());
+        self.ask_for_topic(name, false).await
     }
 
     async fn ask_for_topic(&self, name: &TopicName, may_create: bool) -> Result<Arc<Topic>> {
@@ -247,10 +261,5 @@ impl Cluster {
             tracing::debug!(%error, "metadata could not be refreshed");
         }
         Ok(())
-    }
-
-    /// The age of what is known, for those who watch for changes.
-    pub(crate) fn fetched_at(&self) -> Instant {
-        self.metadata().fetched_at
     }
 }

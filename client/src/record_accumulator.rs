@@ -8,7 +8,7 @@
 //! Who appends has taken the record's bytes from the producer's buffer; the batch holds them until
 //! it ends.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use protocol::compression::Compression;
 use protocol::record::RecordContent;
@@ -238,11 +238,6 @@ impl RecordAccumulator {
     /// Whether no record waits or is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.unfinished.is_empty()
-    }
-
-    /// The topics that records wait for.
-    pub(crate) fn topics(&self) -> HashSet<TopicName> {
-        self.queues.keys().map(|partition| partition.topic.clone()).collect()
     }
 }
 
