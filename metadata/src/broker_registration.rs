@@ -17,7 +17,7 @@ use crate::image::invariants::check_registration;
 use crate::partition::PartitionState;
 use crate::record::MetadataRecord;
 use crate::refusal::Refusal;
-use crate::settings::TopicSettings;
+use crate::settings::topic_settings::ElectionSettings;
 
 /// What a process says of itself when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +134,8 @@ impl Controller {
         Ok(broker_epoch)
     }
 
-    /// A broker leaves for good: it leads nothing, and is nowhere in sync. Its replicas stay
-    /// assigned to it until they are reassigned.
+    /// A broker leaves for good: it leads nothing, is nowhere in sync, and is not waited for. Its
+    /// replicas stay assigned to it until they are reassigned.
     ///
     /// # Errors
     /// There is no such broker.
@@ -147,7 +147,7 @@ impl Controller {
             let involved =
                 |state: &PartitionState| state.is_in_sync(broker) || state.elr.contains(&broker);
             for key in controller.replicas_where(broker, involved) {
-                controller.settle(key, |transition| transition.lose(broker))?;
+                controller.settle(key, |transition| transition.forget(broker))?;
             }
             Ok(())
         })
@@ -162,7 +162,8 @@ impl Controller {
             let is_whole = match inheritance {
                 Inheritance::Whole => true,
                 Inheritance::Flushed => {
-                    TopicSettings::resolve(self.image(), self.given(), &name.topic).flush_before_ack
+                    ElectionSettings::resolve(self.image(), self.given(), &name.topic)
+                        .flush_before_ack
                 }
                 Inheritance::Doubtful | Inheritance::Nothing => false,
             };

@@ -1,6 +1,6 @@
 //! Creating topics and adding partitions to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::{BrokerId, PartitionIndex, TopicId, TopicName};
@@ -200,21 +200,19 @@ impl Controller {
         if request.partitions != -1 || request.replication_factor != -1 {
             return Err(Refusal::NumberBesideAssignment);
         }
-        let by_index: BTreeMap<_, _> = request.assignments.iter().map(|(p, b)| (*p, b)).collect();
-        let expected = by_index.values().next().map_or(0, |brokers| brokers.len());
+        let mut sorted: Vec<_> = request.assignments.iter().collect();
+        sorted.sort_by_key(|(partition, _)| *partition);
+        let expected = sorted.first().map_or(0, |(_, brokers)| brokers.len());
         let mut chosen = Vec::new();
-        for (index, (partition, brokers)) in (0..).zip(by_index) {
-            let fault = |reason| Err(Refusal::Assignment { partition, reason });
-            if partition.0 != index || request.assignments.len() <= chosen.len() {
-                return fault(AssignmentFault::OutOfOrder);
+        for (index, (partition, brokers)) in (0..).zip(sorted) {
+            if partition.0 != index {
+                let reason = AssignmentFault::OutOfOrder;
+                return Err(Refusal::Assignment { partition: *partition, reason });
             }
-            check_assignment(self.image(), partition, brokers, expected)?;
+            check_assignment(self.image(), *partition, brokers, expected)?;
             chosen.push(brokers.clone());
         }
-        match chosen.len() == request.assignments.len() {
-            true => Ok(chosen),
-            false => Err(Refusal::NamedTwice),
-        }
+        Ok(chosen)
     }
 
     fn create_partition(

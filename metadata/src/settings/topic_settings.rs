@@ -138,6 +138,8 @@ pub(crate) struct ElectionSettings {
     pub(crate) min_insync_replicas: usize,
     /// Whether a replica that may miss committed records may lead where no other can.
     pub(crate) allows_unclean: bool,
+    /// Whether committed means flushed on every in-sync replica.
+    pub(crate) flush_before_ack: bool,
 }
 
 impl ElectionSettings {
@@ -146,6 +148,7 @@ impl ElectionSettings {
         Self {
             min_insync_replicas: values.number("min.insync.replicas"),
             allows_unclean: values.truth("unclean.leader.election.enable"),
+            flush_before_ack: values.truth("callboard.flush.before.ack"),
         }
     }
 }
