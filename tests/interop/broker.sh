@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by the scripts of this folder: which broker to talk to, and how a check is reported.
 #
 #   interop_begin CLIENT [BOOTSTRAP]   sets BOOTSTRAP; without an address, starts a broker of our own

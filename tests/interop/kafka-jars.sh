@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced after broker.sh: the jars of Apache Kafka, fetched by name, and its tools by short name.
 #
 #   kafka_jars            fetches the jars once; sets KAFKA_JARS, a class path
