@@ -7,7 +7,7 @@ use crate::exit_reason::ExitReason;
 use crate::launch::{Landing, Launch, Up};
 use crate::notice::NoticeEvent;
 use crate::place::Place;
-use crate::roster::{Ended, Roster};
+use crate::roster::{Ended, Roster, Unclaimed};
 use crate::start::StartError;
 use crate::strategy::Standing;
 use crate::tree_node::NodeState;
@@ -48,6 +48,8 @@ pub(crate) enum Life {
         up: Up,
         reason: &'static str,
     },
+    /// It has ended by itself, but something of it is still left.
+    Leaving,
     /// Not to be started by itself.
     Ended(End),
 }
@@ -71,9 +73,11 @@ pub(crate) enum StartVerdict {
     Up,
     /// It is not up, and was not to be: its start had been cancelled.
     Cancelled,
-    /// It failed, or ended before the report came.
+    /// It did not come up, and nothing is left of it.
+    Failed(ExitReason),
+    /// It ended before the report came; the report that nothing is left of it is still to come.
     Over(ExitReason),
-    /// It came up although its start had been cancelled, and is being stopped.
+    /// It came up although its start had been cancelled, and is on its way down again.
     StoppedAgain,
 }
 
@@ -95,7 +99,9 @@ impl Child {
             Life::Waiting => Standing::Waiting,
             Life::Starting { cancel: Some(_) } => Standing::Starting,
             Life::Running { .. } => Standing::Up,
-            Life::Starting { cancel: None } | Life::Stopping { .. } => Standing::Stopping,
+            Life::Starting { cancel: None } | Life::Stopping { .. } | Life::Leaving => {
+                Standing::Stopping
+            }
             Life::Ended(_) => Standing::Ended,
         }
     }
@@ -103,7 +109,10 @@ impl Child {
     /// Whether something of it runs, or is about to.
     pub(crate) fn is_alive(&self) -> bool {
         match &self.life {
-            Life::Starting { .. } | Life::Running { .. } | Life::Stopping { .. } => true,
+            Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Stopping { .. }
+            | Life::Leaving => true,
             Life::Waiting | Life::Ended(_) => false,
         }
     }
@@ -139,7 +148,7 @@ impl Child {
                 let up = up.clone();
                 self.land(up, roster, reason, deadline);
             }
-            Life::Waiting | Life::Stopping { .. } | Life::Ended(_) => {}
+            Life::Waiting | Life::Stopping { .. } | Life::Leaving | Life::Ended(_) => {}
         }
     }
 
@@ -168,7 +177,7 @@ impl Child {
                 up.actor.kill();
                 true
             }
-            Life::Waiting | Life::Starting { .. } | Life::Ended(_) => false,
+            Life::Waiting | Life::Starting { .. } | Life::Leaving | Life::Ended(_) => false,
         }
     }
 
@@ -225,16 +234,18 @@ impl Child {
             Err(error) => {
                 let reason = ExitReason::StartFailed(error.to_string());
                 self.on_over(None, &reason);
-                StartVerdict::Over(reason)
+                self.life = Life::Waiting;
+                StartVerdict::Failed(reason)
             }
         }
     }
 
     fn on_up(&mut self, up: Up, wanted: bool, roster: &mut Roster) -> StartVerdict {
-        if let Some(exit) = roster.enlist(&up.actor, &self.spec.id) {
+        if let Some(Unclaimed { state, exit }) = roster.enlist(&up.actor, &self.spec.id) {
             let reason = exit.reason(up.task, None);
             self.on_over(Some(up.actor.get_id()), &reason);
-            return if wanted { StartVerdict::Over(reason) } else { StartVerdict::Cancelled };
+            self.leave(state, roster);
+            return if wanted { StartVerdict::Over(reason) } else { StartVerdict::StoppedAgain };
         }
         if !wanted {
             self.land(up, roster, CANCELLED, None);
@@ -250,24 +261,37 @@ impl Child {
         StartVerdict::Up
     }
 
-    /// The actor has ended; why, and for how long it had been up before. `None`: it was being
-    /// stopped, and the report of that is still to come.
-    pub(crate) fn on_ended(&mut self, ended: Ended) -> Option<(ExitReason, Instant)> {
+    /// The actor has ended; why, and since when it had been up. The report that nothing is left of
+    /// it is still to come. `None`: it was being stopped, and the stop's report is to come.
+    pub(crate) fn on_ended(
+        &mut self,
+        ended: Ended,
+        roster: &Roster,
+    ) -> Option<(ExitReason, Instant)> {
         let Ended { actor, state, exit, .. } = ended;
-        self.keep_state(state);
-        let (reason, since) = match &self.life {
-            Life::Running { up, since } => (exit.reason(up.task, None), Some(*since)),
-            Life::Stopping { up, reason } => (exit.reason(up.task, Some(reason)), None),
-            Life::Waiting | Life::Starting { .. } | Life::Ended(_) => return None,
-        };
-        self.on_over(Some(actor), &reason);
-        since.map(|since| (reason, since))
+        match &self.life {
+            Life::Running { up, since } => {
+                let (reason, since) = (exit.reason(up.task, None), *since);
+                self.on_over(Some(actor), &reason);
+                self.leave(state, roster);
+                Some((reason, since))
+            }
+            Life::Stopping { up, reason } => {
+                let reason = exit.reason(up.task, Some(reason));
+                self.on_over(Some(actor), &reason);
+                self.place.leave_state(state);
+                None
+            }
+            Life::Waiting | Life::Starting { .. } | Life::Leaving | Life::Ended(_) => None,
+        }
     }
 
-    fn keep_state(&self, state: Option<BoxedState>) {
-        if let Some(state) = state {
-            self.place.leave_state(state);
-        }
+    fn leave(&mut self, state: Option<BoxedState>, roster: &Roster) {
+        self.place.set_state(NodeState::Stopping);
+        self.place.leave_state(state);
+        self.life = Life::Leaving;
+        let (place, id) = (self.place.clone(), self.spec.id.clone());
+        Landing::spawn_wait(place, id, self.incarnation, roster.report.clone());
     }
 
     fn on_over(&mut self, actor: Option<ActorId>, reason: &ExitReason) {
@@ -278,13 +302,19 @@ impl Child {
         self.place.set_descendants_stopped();
     }
 
-    /// A stop has been reported. False: stale, or its state is still being dropped and another
-    /// report will come.
+    /// Nothing is left of it, says a report. False: the report is stale, or its state is still
+    /// being dropped and another report will come.
     pub(crate) fn on_down_reported(&mut self, incarnation: u64, roster: &mut Roster) -> bool {
-        let Life::Stopping { up, reason } = &self.life else { return false };
         if incarnation != self.incarnation {
             return false;
         }
+        let (up, reason) = match &self.life {
+            Life::Stopping { up, reason } => (up, reason),
+            Life::Leaving => return true,
+            Life::Waiting | Life::Starting { .. } | Life::Running { .. } | Life::Ended(_) => {
+                return false;
+            }
+        };
         if !self.place.is_state_dropped() {
             let again = self.landing(up, reason, None);
             again.spawn(self.spec.id.clone(), incarnation, roster.report.clone());
@@ -294,18 +324,21 @@ impl Child {
         true
     }
 
-    /// The delay before the restart after a failure, and the notice about it.
-    pub(crate) fn back_off(
+    /// Notes a failure and returns the delay before the next start.
+    pub(crate) fn on_failure(
         &mut self,
         reason: ExitReason,
         since: Option<Instant>,
         jitter: &mut Jitter,
-    ) {
+    ) -> Duration {
         let (since, now) = (since.map(Instant::into_std), Instant::now().into_std());
         let random = jitter.next_fraction();
         let delay = self.failures.on_failure(&self.spec.backoff, since, now, random);
-        self.wait(delay);
+        if !delay.is_zero() {
+            self.place.set_backing_off(delay);
+        }
         self.place.notify(NoticeEvent::Failed { reason, delay });
+        delay
     }
 }
 

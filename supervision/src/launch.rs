@@ -137,6 +137,17 @@ impl Landing {
         });
     }
 
+    /// Waits, in a task of its own, for what is left of an incarnation that ended by itself,
+    /// and reports.
+    pub(crate) fn spawn_wait(place: Arc<Place>, id: ChildId, incarnation: u64, report: Reporter) {
+        task::spawn(async move {
+            if timeout(KILL_GRACE, place.gone()).await.is_err() {
+                tracing::error!(path = place.path(), "left behind: ended, but not gone");
+            }
+            report(ChildReport { id, incarnation, result: ChildResult::Down });
+        });
+    }
+
     /// Waits, for as long as a kill may take, until nothing is left below `place`.
     pub(crate) async fn wait_below(place: &Place) {
         if timeout(KILL_GRACE, place.descendants_gone()).await.is_err() {
@@ -168,7 +179,11 @@ impl Landing {
         let own = now.checked_add(limit).unwrap_or_else(|| now + FAR);
         let deadline = self.deadline.map_or(own, |outer| outer.min(own));
         match (&self.up.asks_to_end, self.shutdown) {
-            (Some(ask), _) => ask(deadline - now),
+            (Some(ask), _) => {
+                ask(deadline - now);
+                // It kills what is not down then, and that takes its time, too.
+                return Some(deadline + KILL_GRACE);
+            }
             // A mailbox that is closed already belongs to one that is ending.
             (None, Shutdown::Graceful(_)) => self.up.actor.drain().unwrap_or(()),
             (None, _) => self.up.actor.stop(Some(self.reason.to_owned())),

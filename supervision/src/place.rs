@@ -206,7 +206,8 @@ impl Place {
 
     /// Drops the state of an ended actor in a task of its own: a `Drop` may take its time, or
     /// panic, and a supervisor must suffer neither.
-    pub(crate) fn leave_state(&self, state: BoxedState) {
+    pub(crate) fn leave_state(&self, state: Option<BoxedState>) {
+        let Some(state) = state else { return };
         let task = tokio::spawn(async move { drop(state) });
         // Locked only while somebody waits for an earlier incarnation, whose successor this is.
         if let Ok(mut state_drop) = self.state_drop.try_lock() {

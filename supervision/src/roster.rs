@@ -19,10 +19,16 @@ pub(crate) struct Roster {
     pub(crate) report: Reporter,
     ids: HashMap<ActorId, ChildId>,
     /// Ends that overtook the report of their start: supervision events pass by messages.
-    unclaimed: HashMap<ActorId, Exit>,
+    unclaimed: HashMap<ActorId, Unclaimed>,
     /// Some unclaimed ends had to be thrown away.
     lost_some: bool,
     starts_under_way: usize,
+}
+
+/// The end of an actor that may yet turn out to be one of the children.
+pub(crate) struct Unclaimed {
+    pub(crate) state: Option<BoxedState>,
+    pub(crate) exit: Exit,
 }
 
 /// How an actor ended, before it is known what was asked of it.
@@ -60,19 +66,28 @@ impl Roster {
     pub(crate) fn on_start_reported(&mut self) {
         self.starts_under_way = self.starts_under_way.saturating_sub(1);
         if self.starts_under_way == 0 {
-            self.unclaimed.clear();
+            self.forget_unclaimed();
             self.lost_some = false;
         }
     }
 
+    fn forget_unclaimed(&mut self) {
+        if !self.unclaimed.is_empty() {
+            let unclaimed = std::mem::take(&mut self.unclaimed);
+            // A state's drop may take its time, or panic.
+            task::spawn(async move { drop(unclaimed) });
+        }
+    }
+
     /// From now on `actor` is child `id`. Returns how it ended, if it has ended already.
-    pub(crate) fn enlist(&mut self, actor: &ActorCell, id: &ChildId) -> Option<Exit> {
+    pub(crate) fn enlist(&mut self, actor: &ActorCell, id: &ChildId) -> Option<Unclaimed> {
         let ended = self.unclaimed.remove(&actor.get_id());
         if ended.is_some() {
             return ended;
         }
         if self.lost_some && actor.get_status() == ActorStatus::Stopped {
-            return Some(Exit::Terminated(Some(KILLED.to_owned())));
+            let exit = Exit::Terminated(Some(KILLED.to_owned()));
+            return Some(Unclaimed { state: None, exit });
         }
         self.ids.insert(actor.get_id(), id.clone());
         None
@@ -98,21 +113,21 @@ impl Roster {
         match self.ids.remove(&actor) {
             Some(id) => Some(Ended { id, actor, state, exit }),
             None => {
-                self.keep_unclaimed(actor, exit);
+                self.keep_unclaimed(actor, Unclaimed { state, exit });
                 None
             }
         }
     }
 
-    fn keep_unclaimed(&mut self, actor: ActorId, exit: Exit) {
-        if self.starts_under_way == 0 {
-            return;
-        }
+    fn keep_unclaimed(&mut self, actor: ActorId, end: Unclaimed) {
         if self.unclaimed.len() >= UNCLAIMED_MAX {
-            self.unclaimed.clear();
+            self.forget_unclaimed();
             self.lost_some = true;
         }
-        self.unclaimed.insert(actor, exit);
+        self.unclaimed.insert(actor, end);
+        if self.starts_under_way == 0 {
+            self.forget_unclaimed();
+        }
     }
 }
 

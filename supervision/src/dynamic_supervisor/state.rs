@@ -45,9 +45,14 @@ type StopReply = RpcReplyPort<Result<(), StopChildError>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
+    /// Forgotten.
     Remove,
+    /// Kept, by command.
     Stay,
-    Restart,
+    /// Kept, after too many failures.
+    Quarantine,
+    /// Started again after this delay.
+    Restart(Duration),
 }
 
 /// Named reasons that children see.
@@ -155,6 +160,10 @@ impl DynamicState {
             StartVerdict::Stale | StartVerdict::StoppedAgain => {}
             StartVerdict::Cancelled => self.on_down(id),
             StartVerdict::Over(reason) => self.on_over(id, reason, None),
+            StartVerdict::Failed(reason) => {
+                self.on_over(id, reason, None);
+                self.on_down(id);
+            }
             StartVerdict::Up => {
                 let Some(kept) = self.children.get_mut(id) else { return };
                 if let Life::Running { up, .. } = &kept.child.life {
@@ -168,7 +177,7 @@ impl DynamicState {
         let Some(ended) = self.roster.on_event(event) else { return };
         let id = ended.id.clone();
         let Some(kept) = self.children.get_mut(&id) else { return };
-        if let Some((reason, since)) = kept.child.on_ended(ended) {
+        if let Some((reason, since)) = kept.child.on_ended(ended, &self.roster) {
             self.on_over(&id, reason, Some(since));
         }
     }
@@ -211,7 +220,7 @@ impl DynamicState {
             OperatorCommand::Release | OperatorCommand::Restart => {
                 kept.child.forgive();
                 kept.restarts.clear();
-                self.send_away(id, Fate::Restart, BY_COMMAND, None);
+                self.send_away(id, Fate::Restart(Duration::ZERO), BY_COMMAND, None);
             }
         }
         Ok(())
@@ -239,41 +248,44 @@ impl DynamicState {
         }
     }
 
-    /// A child that was sent away is down.
+    /// Nothing is left of a child.
     fn on_down(&mut self, id: &ChildId) {
         let Some(kept) = self.children.get_mut(id) else { return };
         match kept.fate.take().unwrap_or(Fate::Remove) {
-            Fate::Restart => kept.child.start(&mut self.roster),
+            Fate::Remove => self.remove(id),
+            Fate::Restart(delay) => {
+                kept.child.wait(delay);
+                kept.child.start(&mut self.roster);
+            }
             Fate::Stay => {
                 kept.child.rest(End::ByCommand);
                 kept.child.notify_stopped();
                 kept.answer_stopped();
             }
-            Fate::Remove => self.remove(id),
+            Fate::Quarantine => {
+                kept.child.rest(End::Quarantined);
+                let reason = kept.last_exit();
+                kept.child.place.notify(NoticeEvent::Quarantined { reason });
+            }
         }
     }
 
-    /// A child has ended by itself, or did not come up.
+    /// A child has ended by itself, or did not come up; what becomes of it when nothing is left?
     fn on_over(&mut self, id: &ChildId, reason: ExitReason, since: Option<Instant>) {
         let Some(kept) = self.children.get_mut(id) else { return };
         if kept.fate.is_some() {
-            self.on_down(id);
             return;
         }
-        let restarts = kept.child.spec.restart.restarts_after(&reason);
         let now = Instant::now().into_std();
-        if !restarts {
-            kept.answer_failed(&reason, false);
-            self.remove(id);
+        let fate = if !kept.child.spec.restart.restarts_after(&reason) {
+            Fate::Remove
         } else if kept.restarts.allow(self.rules.intensity, now) {
-            kept.answer_failed(&reason, true);
-            kept.child.back_off(reason, since, &mut self.jitter);
-            kept.child.start(&mut self.roster);
+            Fate::Restart(kept.child.on_failure(reason.clone(), since, &mut self.jitter))
         } else {
-            kept.answer_failed(&reason, false);
-            kept.child.rest(End::Quarantined);
-            kept.child.place.notify(NoticeEvent::Quarantined { reason });
-        }
+            Fate::Quarantine
+        };
+        kept.fate = Some(fate);
+        kept.answer_failed(reason, matches!(fate, Fate::Restart(_)));
     }
 
     fn remove(&mut self, id: &ChildId) {
@@ -315,12 +327,15 @@ impl Kept {
         if !self.is_quarantined() {
             return StartChildError::AlreadyPresent { child };
         }
-        let reason = self.child.place.last_exit().unwrap_or(ExitReason::Killed);
-        StartChildError::Quarantined { child, reason }
+        StartChildError::Quarantined { child, reason: self.last_exit() }
     }
 
-    fn answer_failed(&mut self, reason: &ExitReason, is_retried: bool) {
-        let (child, reason) = (self.child.spec.id.clone(), reason.clone());
+    fn last_exit(&self) -> ExitReason {
+        self.child.place.last_exit().unwrap_or(ExitReason::Normal)
+    }
+
+    fn answer_failed(&mut self, reason: ExitReason, is_retried: bool) {
+        let child = self.child.spec.id.clone();
         let error = StartChildError::Failed { child, reason, is_retried };
         answer(self.start_reply.take(), Err(error));
     }

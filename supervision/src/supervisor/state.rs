@@ -41,8 +41,10 @@ struct Fixed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Down, then started again in its turn.
-    Restart,
+    /// Down, then started again in its turn, after this delay.
+    Restart(Duration),
+    /// Down, because its work is done.
+    Done,
     /// Down, by command or with its supervisor.
     Stay,
 }
@@ -119,7 +121,7 @@ impl SupervisorState {
     pub(super) fn on_event(&mut self, event: SupervisionEvent) -> Result<(), ActorProcessingErr> {
         let Some(ended) = self.roster.on_event(event) else { return Ok(()) };
         let Some(index) = self.index(&ended.id) else { return Ok(()) };
-        if let Some((reason, since)) = self.children[index].child.on_ended(ended) {
+        if let Some((reason, since)) = self.children[index].child.on_ended(ended, &self.roster) {
             self.on_over(index, reason, Some(since));
         }
         self.advance()
@@ -175,58 +177,54 @@ impl SupervisorState {
             StartVerdict::Up | StartVerdict::Stale | StartVerdict::StoppedAgain => {}
             StartVerdict::Cancelled => self.on_down(index),
             StartVerdict::Over(reason) => self.on_over(index, reason, None),
+            StartVerdict::Failed(reason) => {
+                self.on_over(index, reason, None);
+                self.on_down(index);
+            }
         }
     }
 
-    /// A child that was condemned is down.
+    /// Nothing is left of a child.
     fn on_down(&mut self, index: usize) {
         let fixed = &mut self.children[index];
-        let fate = fixed.fate.take().unwrap_or(Fate::Restart);
-        let temporary = fixed.child.spec.restart == RestartType::Temporary;
-        match fate {
-            Fate::Restart if !temporary && self.ending.is_none() => {
-                fixed.child.wait(Duration::ZERO);
+        let restarts = fixed.child.spec.restart != RestartType::Temporary && self.ending.is_none();
+        match fixed.fate.take() {
+            Some(Fate::Restart(delay)) if restarts => fixed.child.wait(delay),
+            Some(Fate::Done) => {
+                fixed.child.rest(End::OfItself);
+                fixed.child.notify_stopped();
+                if self.must_shut_down() {
+                    self.end(Cause::Shutdown(AUTO_SHUTDOWN), None);
+                }
             }
-            Fate::Restart | Fate::Stay => {
+            Some(Fate::Restart(_) | Fate::Stay) | None => {
                 fixed.child.rest(End::ByCommand);
                 fixed.child.notify_stopped();
             }
         }
     }
 
-    /// A child has ended by itself, or did not come up.
+    /// A child has ended by itself, or did not come up; what becomes of it when nothing is left?
     fn on_over(&mut self, index: usize, reason: ExitReason, since: Option<Instant>) {
         if self.children[index].fate.is_some() || self.ending.is_some() {
-            self.on_down(index);
             return;
         }
-        let child = &mut self.children[index].child;
-        if child.spec.restart.restarts_after(&reason) {
-            self.on_failure(index, reason, since);
-            return;
-        }
-        child.rest(End::OfItself);
-        child.place.notify(NoticeEvent::Stopped { reason });
-        if self.must_shut_down() {
-            self.end(Cause::Shutdown(AUTO_SHUTDOWN), None);
-        }
-    }
-
-    fn on_failure(&mut self, index: usize, reason: ExitReason, since: Option<Instant>) {
-        let now = Instant::now().into_std();
-        if !self.restarts.allow(self.rules.intensity, now) {
+        let fixed = &mut self.children[index];
+        if !fixed.child.spec.restart.restarts_after(&reason) {
+            fixed.fate = Some(Fate::Done);
+        } else if self.restarts.allow(self.rules.intensity, Instant::now().into_std()) {
+            let delay = fixed.child.on_failure(reason, since, &mut self.jitter);
+            fixed.fate = Some(Fate::Restart(delay));
+            self.restart_siblings(index);
+        } else {
             self.escalate(index, reason);
-            return;
         }
-        self.children[index].child.back_off(reason, since, &mut self.jitter);
-        self.restart_siblings(index);
     }
 
     // --- what is done ---
 
     fn escalate(&mut self, index: usize, reason: ExitReason) {
-        let child = &mut self.children[index].child;
-        child.rest(End::OfItself);
+        let child = &self.children[index].child;
         child.place.notify(NoticeEvent::Escalated { reason: reason.clone() });
         let escalation = Escalation { child: child.spec.id.clone(), reason };
         self.end(Cause::Escalation(escalation), None);
@@ -247,7 +245,7 @@ impl SupervisorState {
 
     fn condemn(&mut self, index: usize, fate: Fate) {
         let fixed = &mut self.children[index];
-        if fixed.child.is_alive() {
+        if fixed.child.is_alive() && fixed.fate != Some(Fate::Done) {
             fixed.fate = Some(fate);
         } else if fate == Fate::Stay && matches!(fixed.child.life, Life::Waiting) {
             fixed.child.rest(End::ByCommand);
@@ -259,7 +257,7 @@ impl SupervisorState {
         let fixed = &mut self.children[index];
         fixed.child.forgive();
         if fixed.child.is_alive() {
-            fixed.fate = Some(Fate::Restart);
+            fixed.fate = Some(Fate::Restart(Duration::ZERO));
         } else {
             fixed.child.wait(Duration::ZERO);
         }
@@ -274,7 +272,9 @@ impl SupervisorState {
                 continue;
             }
             if fixed.child.is_alive() {
-                fixed.fate.get_or_insert(Fate::Restart);
+                if matches!(fixed.fate, None | Some(Fate::Done)) {
+                    fixed.fate = Some(Fate::Restart(Duration::ZERO));
+                }
             } else if done {
                 fixed.child.wait(Duration::ZERO);
             }
@@ -301,7 +301,7 @@ impl SupervisorState {
         let reason = match (&self.ending, fixed.fate) {
             (Some(_), _) => SHUTDOWN,
             (None, Some(Fate::Stay)) => BY_COMMAND,
-            (None, Some(Fate::Restart) | None) => SIBLING,
+            (None, Some(Fate::Restart(_) | Fate::Done) | None) => SIBLING,
         };
         fixed.child.stop(&self.roster, reason, deadline);
     }
