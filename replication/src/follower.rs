@@ -28,6 +28,12 @@ pub(crate) struct Follower {
     pub(crate) leader: BrokerId,
     pub(crate) settings: ReplicationSettings,
     stage: Stage,
+    /// Whether the leader has confirmed in this leadership that the logs agree. Before, the log may
+    /// end in records that will be cut: a report that they are flushed could reach the leader
+    /// after the cut, and would speak for other records.
+    is_validated: bool,
+    /// The flushed offset that the last fetch carried.
+    told: Offset,
     /// The leader's high watermark as last heard; may be above this log's end.
     leader_high_watermark: Offset,
     /// The leader's log start offset as last heard; may be above this log's end.
@@ -43,6 +49,8 @@ impl Follower {
             leader: term.leader,
             settings: term.settings,
             stage: Stage::Fetching,
+            is_validated: false,
+            told: Offset::ZERO,
             leader_high_watermark: Offset::ZERO,
             leader_log_start: Offset::ZERO,
             flush_wanted: None,
@@ -68,7 +76,7 @@ impl Follower {
     ) {
         let was_told = self.settings.flush_before_ack;
         self.settings = settings;
-        if settings.flush_before_ack && !was_told {
+        if !was_told {
             self.report_flushed(log, effects);
         }
         self.want_flush(log, effects);
@@ -146,15 +154,19 @@ impl Follower {
         if self.flush_wanted.is_some_and(|wanted| wanted <= log.flushed) {
             self.flush_wanted = None;
         }
-        if self.settings.flush_before_ack && log.flushed > before {
+        if log.flushed > before {
             self.report_flushed(log, out);
         }
         self.want_flush(log, out);
     }
 
-    fn report_flushed(&self, log: &ReplicaLog, effects: &mut Effects) {
+    fn report_flushed(&mut self, log: &ReplicaLog, effects: &mut Effects) {
+        if !self.is_validated || !self.settings.flush_before_ack {
+            return;
+        }
         let (leader, leader_epoch) = (self.leader, self.leader_epoch);
         let flushed_offset = log.flushed;
+        self.told = flushed_offset;
         effects.push(Effect::ReportFlushProgress { leader, leader_epoch, flushed_offset });
     }
 
@@ -210,7 +222,11 @@ impl Follower {
         }
     }
 
+    /// The leader found the logs to agree.
     fn learn(&mut self, answer: &FetchAnswer, log: &mut ReplicaLog, effects: &mut Effects) {
+        if !std::mem::replace(&mut self.is_validated, true) && log.flushed > self.told {
+            self.report_flushed(log, effects);
+        }
         self.leader_high_watermark = answer.high_watermark;
         self.leader_log_start = answer.log_start_offset;
         self.follow_leader(log, effects);
@@ -242,6 +258,7 @@ impl Follower {
 
     fn fetch(&mut self, log: &ReplicaLog, effects: &mut Effects) {
         self.stage = Stage::Fetching;
+        self.told = log.flushed;
         effects.push(Effect::FetchFrom {
             leader: self.leader,
             leader_epoch: self.leader_epoch,
