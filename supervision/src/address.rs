@@ -197,21 +197,33 @@ fn returned<M>(error: MessagingErr<M>) -> M {
 pub(crate) trait Published: Send + Sync {
     /// Empties the address if `actor` is there.
     fn withdraw_actor(&self, actor: ActorId);
+    /// Empties the address if whoever is there has ended: a start that failed late.
+    fn withdraw_ended(&self);
     fn depth(&self) -> Option<usize>;
 }
 
 impl<M: Send + 'static> Published for Slot<M> {
     fn withdraw_actor(&self, actor: ActorId) {
-        let current = self.current.load();
-        if current.as_ref().is_some_and(|incarnation| incarnation.actor.get_id() == actor) {
-            // Loses only against a later publication, which must stay.
-            self.current.compare_and_swap(&*current, None);
-        }
+        self.withdraw_if(|present| present.get_id() == actor);
+    }
+
+    fn withdraw_ended(&self) {
+        self.withdraw_if(|present| present.get_status() >= ActorStatus::Stopping);
     }
 
     fn depth(&self) -> Option<usize> {
         let current = self.current.load();
         current.as_ref().and_then(|who| who.marker.as_ref()).map(QueueMarker::depth)
+    }
+}
+
+impl<M> Slot<M> {
+    fn withdraw_if(&self, condition: impl FnOnce(&ActorCell) -> bool) {
+        let current = self.current.load();
+        if current.as_ref().is_some_and(|incarnation| condition(&incarnation.actor)) {
+            // Loses only against a later publication, which must stay.
+            self.current.compare_and_swap(&*current, None);
+        }
     }
 }
 

@@ -295,8 +295,11 @@ impl Child {
     }
 
     fn on_over(&mut self, actor: Option<ActorId>, reason: &ExitReason) {
-        if let (Some(actor), Some(published)) = (actor, self.place.published()) {
-            published.withdraw_actor(actor);
+        if let Some(published) = self.place.published() {
+            match actor {
+                Some(actor) => published.withdraw_actor(actor),
+                None => published.withdraw_ended(),
+            }
         }
         self.place.set_last_exit(reason.clone());
         self.place.set_descendants_stopped();

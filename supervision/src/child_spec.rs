@@ -5,6 +5,7 @@ use crate::backoff::Backoff;
 use crate::child_id::ChildId;
 use crate::dynamic_supervisor::{self, DynamicSupervisor};
 use crate::exit_reason::ExitReason;
+use crate::published_actor::{At, PublishedActor, PublishedOnThread};
 use crate::start::{Factory, StartContext, StartError, Started};
 use crate::supervisor::{self, SupervisorSpec};
 use crate::tree_node::NodeKind;
@@ -108,7 +109,7 @@ impl ChildSpec {
     {
         Self::new(id, move |context| {
             let (handler, arguments) = make(&context);
-            spawn(handler, arguments, context.supervisor(), |_| ())
+            spawn(handler, arguments, context.supervisor())
         })
     }
 
@@ -124,8 +125,8 @@ impl ChildSpec {
         let address = address.clone();
         let factory = move |context: StartContext| {
             let (handler, arguments) = make(&context);
-            let address = address.clone();
-            spawn(handler, arguments, context.supervisor(), move |actor| address.publish(actor))
+            let at = At { arguments, address: address.clone() };
+            spawn(PublishedActor::<A, M>::new(handler), at, context.supervisor())
         };
         Self { published: Some(published), ..Self::new(id, factory) }
     }
@@ -144,7 +145,7 @@ impl ChildSpec {
         let spawner = spawner.clone();
         Self::new(id, move |context| {
             let arguments = make(&context);
-            spawn_on_thread::<A>(arguments, spawner.clone(), context.supervisor(), |_| ())
+            spawn_on_thread::<A>(arguments, spawner.clone(), context.supervisor())
         })
     }
 
@@ -164,10 +165,8 @@ impl ChildSpec {
         let published = address.published();
         let (address, spawner) = (address.clone(), spawner.clone());
         let factory = move |context: StartContext| {
-            let arguments = make(&context);
-            let address = address.clone();
-            let publish = move |actor: &ActorRef<A::Msg>| address.publish(actor);
-            spawn_on_thread::<A>(arguments, spawner.clone(), context.supervisor(), publish)
+            let at = At { arguments: make(&context), address: address.clone() };
+            spawn_on_thread::<PublishedOnThread<A, M>>(at, spawner.clone(), context.supervisor())
         };
         Self { published: Some(published), ..Self::new(id, factory) }
     }
@@ -237,25 +236,20 @@ async fn spawn<A: Actor>(
     handler: A,
     arguments: A::Arguments,
     supervisor: ActorCell,
-    publish: impl FnOnce(&ActorRef<A::Msg>) + Send,
 ) -> Result<Started, StartError> {
-    let started = A::spawn_linked(None, handler, arguments, supervisor).await?;
-    publish(&started.0);
-    Ok(Started::from(started))
+    Ok(A::spawn_linked(None, handler, arguments, supervisor).await?.into())
 }
 
 async fn spawn_on_thread<A: ThreadLocalActor>(
     arguments: A::Arguments,
     spawner: ThreadLocalActorSpawner,
     supervisor: ActorCell,
-    publish: impl FnOnce(&ActorRef<A::Msg>) + Send,
 ) -> Result<Started, StartError> {
     // The future of `spawn_linked` need not be `Send` for every thread-local actor; this is.
     let (actor, start) = A::spawn_linked_instant(None, arguments, supervisor, spawner)?;
     let abandoned = KillOnDrop(Some(actor.get_cell()));
     let task = start.await.map_err(StartError::failed)??;
     abandoned.disarm();
-    publish(&actor);
     Ok(Started::from((actor, task)))
 }
 

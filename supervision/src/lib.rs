@@ -18,6 +18,7 @@ mod panics;
 mod place;
 #[cfg(feature = "testing")]
 mod probe;
+mod published_actor;
 mod restart_intensity;
 mod roster;
 mod start;
