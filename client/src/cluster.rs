@@ -30,6 +30,7 @@ pub(crate) struct Cluster {
 }
 
 /// Which topics a metadata request asks for.
+#[derive(Clone, Copy)]
 pub(crate) enum Topics<'a> {
     /// All of them.
     All,
@@ -129,6 +130,11 @@ impl Cluster {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks for these topics, too, from now on.
+    pub(crate) fn use_topics(&self, names: &[TopicName]) {
+        self.topics_in_use().extend(names.iter().cloned());
+    }
+
     /// A topic, from memory if it is known. A topic that does not exist is waited for until the
     /// attempts end, since it may just have been made.
     pub(crate) async fn topic(
@@ -219,9 +225,23 @@ impl Cluster {
         self.connection_to(broker).await?.request(request).await
     }
 
+    /// The shared connection to `host:port`.
+    pub(crate) async fn connection_at(&self, address: &Arc<str>) -> Result<Arc<Connection>> {
+        self.connections.get(address).await
+    }
+
     /// Sends a short request to any broker: the known ones in random order, then the bootstrap
     /// addresses.
     pub(crate) async fn request_any<R: Request>(&self, request: &R) -> Result<R::Response> {
+        self.request_any_in(request, i16::MAX).await
+    }
+
+    /// As [`Self::request_any`], in at most this version.
+    pub(crate) async fn request_any_in<R: Request>(
+        &self,
+        request: &R,
+        newest: i16,
+    ) -> Result<R::Response> {
         let mut addresses: Vec<Arc<str>> =
             self.metadata().brokers.values().map(|broker| Arc::clone(&broker.address)).collect();
         addresses.shuffle(&mut rand::rng());
@@ -235,7 +255,7 @@ impl Cluster {
                     continue;
                 }
             };
-            match connection.request(request).await {
+            match connection.request_in(request, newest).await {
                 Err(error @ (Error::ConnectionLost { .. } | Error::RequestTimedOut { .. })) => {
                     last = error;
                 }

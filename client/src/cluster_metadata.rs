@@ -53,6 +53,15 @@ pub struct Partition {
     pub offline_replicas: Vec<BrokerId>,
 }
 
+/// `host:port`; an IPv6 address needs brackets before a port.
+pub(crate) fn address(host: &str, port: i32) -> Arc<str> {
+    let address = match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    Arc::from(address)
+}
+
 fn brokers(ids: &[i32]) -> Vec<BrokerId> {
     ids.iter().copied().map(BrokerId).collect()
 }
@@ -153,13 +162,10 @@ impl ClusterMetadata {
         next.fetched_at = Instant::now();
         next.cluster_id = response.cluster_id.as_ref().map(ToString::to_string);
         next.controller = (response.controller_id >= 0).then_some(BrokerId(response.controller_id));
-        let broker = |id, host: &str, port: i32, rack: Option<&str>| {
-            // an IPv6 address needs brackets before a port
-            let address = match host.contains(':') {
-                true => format!("[{host}]:{port}"),
-                false => format!("{host}:{port}"),
-            };
-            Broker { id, address: Arc::from(address), rack: rack.map(str::to_owned) }
+        let broker = |id, host: &str, port: i32, rack: Option<&str>| Broker {
+            id,
+            address: address(host, port),
+            rack: rack.map(str::to_owned),
         };
         next.brokers = response
             .brokers

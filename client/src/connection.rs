@@ -209,7 +209,16 @@ impl Connection {
 
     /// Sends a request in the newest common version and waits for the response.
     pub(crate) async fn request<R: Request>(&self, request: &R) -> Result<R::Response> {
-        let version = self.version::<R>(i16::MAX)?;
+        self.request_in(request, i16::MAX).await
+    }
+
+    /// As [`Self::request`], in at most this version.
+    pub(crate) async fn request_in<R: Request>(
+        &self,
+        request: &R,
+        newest: i16,
+    ) -> Result<R::Response> {
+        let version = self.version::<R>(newest)?;
         self.begin_in(request, version, self.request_timeout).await?.receive().await
     }
 
