@@ -216,11 +216,16 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     /// The spec, if the supervisor is not running.
-    pub fn request_start(&self, spec: ChildSpec) -> Result<(), ChildSpec> {
+    pub fn request_start(&self, spec: ChildSpec) -> Result<(), Box<ChildSpec>> {
         let message = DynamicMessage::StartChild { spec, reply: None };
         self.address.send(message).map_err(|refused| match refused.0 {
-            DynamicMessage::StartChild { spec, .. } => spec,
-            _ => unreachable!("the message comes back as it was sent"),
+            DynamicMessage::StartChild { spec, .. } => Box::new(spec),
+            DynamicMessage::StopChild { .. }
+            | DynamicMessage::Child(_)
+            | DynamicMessage::Operate(_)
+            | DynamicMessage::Shutdown { .. } => {
+                unreachable!("the message comes back as it was sent")
+            }
         })
     }
 
@@ -243,7 +248,8 @@ impl DynamicSupervisor {
         })
     }
 
-    /// Stops a child without waiting; for handlers. False: the supervisor is not running.
+    /// Stops a child without waiting; for handlers. False: the supervisor is not running, and its
+    /// children ended with it.
     pub fn request_stop(&self, child: impl Into<ChildId>) -> bool {
         let message = DynamicMessage::StopChild { child: child.into(), reply: None };
         self.address.send(message).is_ok()

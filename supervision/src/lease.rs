@@ -11,7 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-type Gates<K> = Mutex<HashMap<K, Arc<Semaphore>>>;
+type Gates<K> = Mutex<HashMap<K, Gate>>;
+
+struct Gate {
+    /// One permit.
+    open: Arc<Semaphore>,
+    /// Holders and those who wait.
+    interested: usize,
+}
 
 /// The leases of one kind of resource, by key. Clones are the same table.
 pub struct LeaseTable<K> {
@@ -35,7 +42,7 @@ struct Held<K: Eq + Hash> {
 /// Keeps the gate of a key in the table while somebody holds it or waits for it.
 struct Interest<K: Eq + Hash> {
     key: K,
-    gate: Arc<Semaphore>,
+    open: Arc<Semaphore>,
     gates: Arc<Gates<K>>,
 }
 
@@ -68,7 +75,7 @@ impl<K: Eq + Hash + Clone> LeaseTable<K> {
     /// [`LeaseTimeout`] after `deadline`.
     pub async fn acquire(&self, key: K, deadline: Duration) -> Result<Lease<K>, LeaseTimeout> {
         let interest = self.interest(key);
-        match tokio::time::timeout(deadline, interest.gate.clone().acquire_owned()).await {
+        match tokio::time::timeout(deadline, interest.open.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Lease { held: Arc::new(Held { _permit: permit, interest }) }),
             // Gates are never closed, so the inner error does not occur.
             Ok(Err(_)) | Err(_) => Err(LeaseTimeout { waited: deadline }),
@@ -79,7 +86,7 @@ impl<K: Eq + Hash + Clone> LeaseTable<K> {
     #[must_use]
     pub fn try_acquire(&self, key: K) -> Option<Lease<K>> {
         let interest = self.interest(key);
-        let permit = interest.gate.clone().try_acquire_owned().ok()?;
+        let permit = interest.open.clone().try_acquire_owned().ok()?;
         Some(Lease { held: Arc::new(Held { _permit: permit, interest }) })
     }
 
@@ -87,13 +94,22 @@ impl<K: Eq + Hash + Clone> LeaseTable<K> {
     #[must_use]
     pub fn is_held(&self, key: &K) -> bool {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.get(key).is_some_and(|gate| gate.available_permits() == 0)
+        gates.get(key).is_some_and(|gate| gate.open.available_permits() == 0)
+    }
+
+    /// Whether nobody holds or wants anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn interest(&self, key: K) -> Interest<K> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = gates.entry(key.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))).clone();
-        Interest { key, gate, gates: self.gates.clone() }
+        let gate = gates
+            .entry(key.clone())
+            .or_insert_with(|| Gate { open: Arc::new(Semaphore::new(1)), interested: 0 });
+        gate.interested += 1;
+        Interest { key, open: gate.open.clone(), gates: self.gates.clone() }
     }
 }
 
@@ -108,8 +124,9 @@ impl<K: Eq + Hash> Lease<K> {
 impl<K: Eq + Hash> Drop for Interest<K> {
     fn drop(&mut self) {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        // The table's reference and ours are the last ones; new ones are made under this lock.
-        if Arc::strong_count(&self.gate) <= 2 {
+        let Some(gate) = gates.get_mut(&self.key) else { return };
+        gate.interested -= 1;
+        if gate.interested == 0 {
             gates.remove(&self.key);
         }
     }

@@ -29,6 +29,7 @@ pub struct OwnChildren {
 pub struct OwnChild {
     id: ChildId,
     place: Arc<Place>,
+    status: Status,
     keeper: Arc<Place>,
     actors: Actors,
 }
@@ -68,7 +69,8 @@ impl OwnChildren {
         let (_, remains) = child.take_remains();
         place.leave_now(remains);
         lock(&self.actors).insert(id.clone(), child.actor);
-        OwnChild { id, place, keeper: self.place.clone(), actors: self.actors.clone() }
+        let status = place.new_status();
+        OwnChild { id, place, status, keeper: self.place.clone(), actors: self.actors.clone() }
     }
 }
 
@@ -76,7 +78,7 @@ impl OwnChild {
     /// Where it shows a few words about itself.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.place.new_status()
+        self.status.clone()
     }
 
     /// Shows why it ended, while it is still shown.

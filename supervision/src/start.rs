@@ -18,12 +18,14 @@ pub struct StartContext {
     incarnation: u64,
     pub(crate) place: Arc<Place>,
     status: Status,
+    own_children: OwnChildren,
 }
 
 impl StartContext {
     pub(crate) fn new(supervisor: ActorCell, incarnation: u64, place: Arc<Place>) -> Self {
         let status = place.new_status();
-        Self { supervisor, incarnation, place, status }
+        let own_children = OwnChildren::new(place.clone());
+        Self { supervisor, incarnation, place, status, own_children }
     }
 
     /// The supervisor; the new actor must be linked under it.
@@ -47,7 +49,7 @@ impl StartContext {
     /// Where the new actor shows the actors that it starts itself.
     #[must_use]
     pub fn own_children(&self) -> OwnChildren {
-        OwnChildren::new(self.place.clone())
+        self.own_children.clone()
     }
 }
 

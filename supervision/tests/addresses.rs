@@ -1,5 +1,6 @@
 //! Senders hold an address across the lives of an actor: if it led to the dead, or swallowed what
 //! cannot be delivered, requests would hang instead of being refused.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

@@ -1,5 +1,6 @@
 //! Children that come and go: if one that fails took others along, came back too often or could
 //! not be released, one bad child would decide over thousands of good ones.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

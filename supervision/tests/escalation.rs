@@ -1,5 +1,6 @@
 //! A child fails again and again: if its supervisor did not give up in order, a fault that a
 //! restart cannot mend would either spread unseen or be retried for ever.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

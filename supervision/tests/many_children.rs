@@ -1,5 +1,6 @@
 //! Ten thousand children under one supervisor: if any step cost time in proportion to their
 //! number, connections would be accepted slower the more there are.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

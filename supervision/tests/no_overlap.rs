@@ -1,5 +1,6 @@
 //! An incarnation takes its time to go: if its successor began before its state was dropped, two
 //! writers would have one file open.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

@@ -1,5 +1,6 @@
 //! A child ends in each possible way: if its restart type were not honoured, or its reason not
 //! told apart, workers would stay down or come back from the dead.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod harness;
 

@@ -309,11 +309,10 @@ impl SupervisorState {
     fn tell_ready(&mut self) {
         let is_settled =
             |fixed: &Fixed| fixed.child.has_run || matches!(fixed.child.life, Life::Ended(_));
-        if self.ending.is_none() && self.children.iter().all(is_settled) {
-            if let Some(ready) = self.ready.take() {
-                // Whoever started it may have stopped waiting.
-                let _ = ready.send(());
-            }
+        let all_settled = self.ending.is_none() && self.children.iter().all(is_settled);
+        if let Some(ready) = self.ready.take_if(|_| all_settled) {
+            // Whoever started it may have stopped waiting.
+            let _ = ready.send(());
         }
     }
 

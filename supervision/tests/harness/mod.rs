@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a diary that everybody writes into, and a worker that
 //! does what it is told. Nothing here sleeps; all waiting is for a line in the diary.
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use std::sync::{Arc, Mutex};
