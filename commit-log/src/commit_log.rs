@@ -1,60 +1,30 @@
-//! The public type: one partition's log, owned by one thread at a time.
+//! The public type: one partition's log. One thread at a time owns it and changes it; any number
+//! read it through [`crate::LogReader`].
 
-use std::path::Path;
+mod append_group;
+mod flushing;
+mod lifecycle;
+mod open;
+mod roll;
+mod segment_removal;
+mod truncation;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
-use crate::{
-    Append, AppendResult, FlushJob, FlushResult, LogError, LogReader, LogSettings, Storage,
-};
+use crate::commit_log::append_group::AppendGroup;
+use crate::commit_log::flushing::FlushProgress;
+use crate::commit_log::segment_removal::DeletedFile;
+use crate::leader_epochs::leader_epochs_path;
+use crate::log_state::LogState;
+use crate::producer_state::ProducerStates;
+use crate::shared_log::SharedLog;
+use crate::tail::ActiveSegment;
+use crate::{LogError, LogReader, LogResources, LogSettings};
 
-/// What the logs of one process share.
-#[derive(Clone, Debug)]
-pub struct LogResources {
-    /// The disk.
-    pub storage: Arc<dyn Storage>,
-}
-
-impl LogResources {
-    /// Resources with the default bounds: 1,024 open files of closed segments, 64 MiB of their
-    /// indexes, 64 MiB of read buffers kept for use again.
-    #[must_use]
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage }
-    }
-}
-
-/// What the opener knows about a log, mostly from the directory's checkpoints.
-#[derive(Clone, Debug, Default)]
-pub struct OpenHints {
-    /// The recovery point last checkpointed; without one, the whole log is scanned.
-    pub recovery_point: Option<Offset>,
-    /// The log start offset last checkpointed.
-    pub log_start_offset: Option<Offset>,
-    /// Whether the directory was stopped in order (`.kafka_cleanshutdown`).
-    pub clean_shutdown: bool,
-    /// The flushed offset that a failed incarnation of this log in the same process ended with,
-    /// when it could not note it on disk (see [`LogError::FlushFailed`]).
-    pub flushed_proof: Option<Offset>,
-    /// Spreads `segment.jitter.ms`: any number, another one for every log.
-    pub jitter_seed: u64,
-    /// The wall clock, in milliseconds since 1970.
-    pub now_ms: i64,
-}
-
-/// What opening a log found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// Bytes read to check batches.
-    pub scanned_bytes: u64,
-    /// Bytes of a torn tail that were cut off and kept aside.
-    pub cut_bytes: u64,
-    /// The first offset that was cut off, if anything was.
-    pub cut_from: Option<Offset>,
-    /// Segments whose indexes were built again.
-    pub rebuilt_indexes: usize,
-}
+pub use lifecycle::CleanlyClosed;
 
 /// What a producer's idempotence rests on, as DescribeProducers tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +37,8 @@ pub struct ProducerSummary {
     pub last_sequence: i32,
     /// The time of its last batch, in milliseconds since 1970.
     pub last_timestamp: i64,
+    /// Epoch of the coordinator that ended its last transaction; −1 if none did.
+    pub coordinator_epoch: i32,
     /// The first offset of its open transaction.
     pub transaction_start_offset: Option<Offset>,
 }
@@ -83,151 +55,160 @@ pub struct SegmentSummary {
 }
 
 /// One partition's log.
+///
+/// 1. `log_start_offset ≤ log_end_offset`, and `recovery_point ≤ flushed_offset ≤ log_end_offset`.
+/// 2. The active segment is the last one; its base offset is at most the log end offset.
+/// 3. Everything below the log end offset is whole batches with good checksums, in offset order.
+/// 4. The producers' state is that after the last record of the log.
+/// 5. After a failed flush every call that changes the log is refused.
 #[derive(Debug)]
-pub struct CommitLog {}
+pub struct CommitLog {
+    shared: Arc<SharedLog>,
+    settings: LogSettings,
+    jitter_seed: u64,
+    active: ActiveSegment,
+    /// `None` while the log is dormant and a snapshot has them.
+    producers: Option<ProducerStates>,
+    /// The offsets that there are producer snapshots of.
+    snapshots: BTreeSet<Offset>,
+    flush: FlushProgress,
+    state: LogState,
+    failed: bool,
+    deleted: VecDeque<DeletedFile>,
+    /// Memory of the last group, for the next one.
+    group: AppendGroup,
+}
 
-#[allow(unused_variables, clippy::missing_errors_doc, reason = "signatures only, so far")]
-#[allow(missing_docs, clippy::unused_self, clippy::needless_pass_by_value, reason = "the same")]
 impl CommitLog {
-    /// Opens the log in `directory`, made if missing, and recovers it.
-    pub fn open(
-        resources: &LogResources,
-        directory: &Path,
-        settings: LogSettings,
-        hints: OpenHints,
-    ) -> Result<(Self, RecoveryReport), LogError> {
-        unimplemented!()
+    fn resources(&self) -> &LogResources {
+        &self.shared.resources
     }
 
-    /// Appends in order, one write for the group. As many results as appends.
-    pub fn append(&mut self, appends: &[Append]) -> Vec<AppendResult> {
-        unimplemented!()
+    fn ensure_good(&self) -> Result<(), LogError> {
+        let flushed_offset = self.flush.flushed_offset;
+        if self.failed { Err(LogError::Poisoned { flushed_offset }) } else { Ok(()) }
     }
 
-    /// What must be flushed; `None` if nothing is, or a flush is under way.
-    pub fn begin_flush(&mut self) -> Result<Option<FlushJob>, LogError> {
-        unimplemented!()
+    /// A view of the log for other threads. It ends with this value.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(Arc::clone(&self.shared))
     }
 
-    /// Takes in what became of a flush and gives the flushed offset.
-    pub fn finish_flush(&mut self, result: FlushResult) -> Result<Offset, LogError> {
-        unimplemented!()
+    /// Takes new settings for what follows; what is written stays as it is.
+    pub fn update_settings(&mut self, settings: LogSettings) {
+        self.settings = settings;
     }
 
-    /// Flushes here and now.
-    pub fn flush(&mut self) -> Result<Offset, LogError> {
-        unimplemented!()
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &LogSettings {
+        &self.settings
     }
 
-    /// Cuts the log's end so that no record at or above `offset` is left; gives the new end.
-    pub fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> Result<Offset, LogError> {
-        unimplemented!()
+    /// The first offset that can be read.
+    #[must_use]
+    pub fn log_start_offset(&self) -> Offset {
+        self.shared.log_start_offset()
     }
 
-    /// Deletes everything and goes on at `offset`.
-    pub fn truncate_fully_and_start_at(&mut self, offset: Offset) -> Result<(), LogError> {
-        unimplemented!()
+    /// The offset that the next record gets.
+    #[must_use]
+    pub fn log_end_offset(&self) -> Offset {
+        self.shared.log_end_offset()
     }
 
-    /// Moves the log start offset (DeleteRecords), durably; never back.
-    pub fn advance_log_start(&mut self, offset: Offset) -> Result<(), LogError> {
-        unimplemented!()
+    /// The log end offset at the last successful flush: everything below survives a power cut.
+    #[must_use]
+    pub fn flushed_offset(&self) -> Offset {
+        self.flush.flushed_offset
     }
 
-    /// Deletes what the retention settings give up; the number of segments.
-    pub fn apply_retention(
-        &mut self,
-        now_ms: i64,
-        high_watermark: Offset,
-    ) -> Result<usize, LogError> {
-        unimplemented!()
+    /// The latest leader epoch that the log knows.
+    #[must_use]
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.shared.with_epochs(|epochs| epochs.latest())
     }
 
-    /// Removes deleted files whose delay has passed.
-    pub fn remove_deleted_files(&mut self, now_ms: i64) -> Result<usize, LogError> {
-        unimplemented!()
+    /// The leader epochs with their first offsets, oldest first.
+    #[must_use]
+    pub fn epochs(&self) -> Vec<(LeaderEpoch, Offset)> {
+        self.shared.with_epochs(crate::leader_epochs::LeaderEpochs::starts)
     }
 
-    /// Flushes, closes all files and drops all caches. The next append opens what it needs.
-    pub fn become_dormant(&mut self) -> Result<(), LogError> {
-        unimplemented!()
+    /// The largest epoch at or below `epoch`, and the offset where it ended: what a follower that
+    /// last wrote under `epoch` compares its own end with (KIP-101, KIP-279). `None` if `epoch` is
+    /// above all known ones.
+    #[must_use]
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.shared.end_offset_for_epoch(epoch)
     }
 
-    /// Flushes and leaves the files as Kafka's orderly stop does.
-    pub fn close_cleanly(self) -> Result<CleanlyClosed, LogError> {
-        unimplemented!()
-    }
-
-    /// Tells that the directory's checkpoint holds this recovery point.
-    pub fn recovery_point_checkpointed(&mut self, offset: Offset) -> Result<(), LogError> {
-        unimplemented!()
-    }
-
-    /// Makes the epoch known from `start_offset` on.
+    /// Notes, durably, that `epoch` begins at `start_offset`: what a new leader does at its log
+    /// end offset before its first append. Nothing happens if the epoch is known already.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::Poisoned`].
     pub fn assign_epoch(
         &mut self,
         epoch: LeaderEpoch,
         start_offset: Offset,
     ) -> Result<(), LogError> {
-        unimplemented!()
+        self.ensure_good()?;
+        let mut epochs = self.shared.with_epochs(Clone::clone);
+        if epochs.assign(epoch, start_offset) {
+            self.write_epochs(epochs)?;
+        }
+        Ok(())
     }
 
-    pub fn reader(&self) -> LogReader {
-        unimplemented!()
+    fn write_epochs(&self, epochs: crate::leader_epochs::LeaderEpochs) -> Result<(), LogError> {
+        let path = leader_epochs_path(&self.shared.directory);
+        self.resources()
+            .storage
+            .replace(&path, epochs.to_text().as_bytes())
+            .map_err(|source| LogError::storage("writing the leader epochs", &path, source))?;
+        self.shared.set_epochs(epochs);
+        Ok(())
     }
 
-    pub fn update_settings(&mut self, settings: LogSettings) {
-        unimplemented!()
+    /// Producers remembered; `None` while the log is dormant and they are on disk.
+    #[must_use]
+    pub fn producer_count(&self) -> Option<usize> {
+        self.producers.as_ref().map(ProducerStates::len)
     }
 
-    /// The offset to checkpoint as recovery point.
-    pub fn recovery_point(&self) -> Offset {
-        unimplemented!()
-    }
-
-    pub fn flushed_offset(&self) -> Offset {
-        unimplemented!()
-    }
-
-    pub fn log_end_offset(&self) -> Offset {
-        unimplemented!()
-    }
-
-    pub fn log_start_offset(&self) -> Offset {
-        unimplemented!()
-    }
-
-    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        unimplemented!()
-    }
-
-    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        unimplemented!()
-    }
-
-    pub fn producer_count(&self) -> usize {
-        unimplemented!()
-    }
-
+    /// The producers remembered, by id.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]: a dormant log reads them.
     pub fn producers(&mut self) -> Result<Vec<ProducerSummary>, LogError> {
-        unimplemented!()
+        Ok(self.awake_producers()?.summaries())
     }
 
     /// Bytes of all log files.
+    #[must_use]
     pub fn bytes(&self) -> u64 {
-        unimplemented!()
+        self.shared.segments().iter().map(|segment| segment.end()).sum()
     }
 
+    /// The segments, by base offset.
+    #[must_use]
     pub fn segments(&self) -> Vec<SegmentSummary> {
-        unimplemented!()
+        let segments = self.shared.segments();
+        let active = self.active.segment.base_offset();
+        let summary = |segment: &Arc<crate::segment::Segment>| SegmentSummary {
+            base_offset: segment.base_offset(),
+            bytes: segment.end(),
+            active: segment.base_offset() == active,
+        };
+        segments.iter().map(summary).collect()
     }
 }
 
-/// What an orderly stop leaves for the directory's checkpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CleanlyClosed {
-    /// The recovery point: the log's end.
-    pub recovery_point: Offset,
-    /// The first offset.
-    pub log_start_offset: Offset,
+impl Drop for CommitLog {
+    fn drop(&mut self) {
+        // another incarnation may cut the files: what is read from now on could be anything
+        self.shared.close();
+    }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong, one enum per family of operations: [`LogError`] for owning a log,
 //! [`AppendError`] for one append, [`ReadError`] for one read.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,26 @@ pub enum Damage {
     },
 }
 
+/// Why bytes are known to have been on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushEvidence {
+    /// Everything below the recovery point was flushed.
+    RecoveryPoint(Offset),
+    /// The log was closed in order.
+    CleanShutdown,
+}
+
+impl fmt::Display for FlushEvidence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecoveryPoint(offset) => {
+                write!(formatter, "everything below offset {offset} was flushed once")
+            }
+            Self::CleanShutdown => formatter.write_str("the log was closed in order"),
+        }
+    }
+}
+
 /// Why a log cannot be opened, or cannot go on. Apart from [`LogError::OffsetOutOfRange`], the
 /// owner of the log ends with it.
 #[derive(Debug, Error)]
@@ -63,9 +84,9 @@ pub enum LogError {
     },
     /// Bytes that were flushed are no longer what was written.
     #[error(
-        "{} is damaged at position {position}: {damage}; everything below offset {recovery_point} \
-         was flushed once, so this is not a torn tail and nothing is cut: take the partition from \
-         another replica, or look at the file with `callboard log dump` and cut it there by hand",
+        "{} is damaged at position {position}: {damage}; {evidence}, so this is no torn tail and \
+         nothing is cut: take the partition from another replica, or look at the file with \
+         `callboard log dump` and cut it there by hand",
         path.display()
     )]
     Corrupt {
@@ -75,8 +96,8 @@ pub enum LogError {
         position: u64,
         /// What is wrong.
         damage: Damage,
-        /// The flushed offset known from before.
-        recovery_point: Offset,
+        /// Why the bytes are known to have been whole once.
+        evidence: FlushEvidence,
     },
     /// One of our own small files is damaged.
     #[error("{} is damaged: {reason}", path.display())]
@@ -221,6 +242,9 @@ pub enum AppendError {
         /// The latest allowed now.
         latest: i64,
     },
+    /// A client claims that the broker gave the timestamps.
+    #[error("the batch says that its timestamps are the broker's")]
+    TimestampType,
     /// A replicated batch begins below the log's end.
     #[error("a batch of offset {base_offset} was to follow {log_end_offset}")]
     UnexpectedOffset {
@@ -261,13 +285,19 @@ impl AppendError {
             Self::InvalidTransactionState { .. } => ErrorCode::InvalidTxnState,
             Self::BatchTooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::BatchLargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
-            Self::TimestampOutOfRange { .. } => ErrorCode::InvalidTimestamp,
+            Self::TimestampOutOfRange { .. } | Self::TimestampType => ErrorCode::InvalidTimestamp,
             Self::InvalidBatch(_) => ErrorCode::CorruptMessage,
             Self::UnexpectedOffset { .. } | Self::FencedLeaderEpoch { .. } => {
                 ErrorCode::NotLeaderOrFollower
             }
             Self::StorageFull(_) | Self::Storage(_) | Self::Log(_) => ErrorCode::KafkaStorageError,
         }
+    }
+
+    /// Whether the disk is the reason, not the batch.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Self::StorageFull(_) | Self::Storage(_) | Self::Log(_))
     }
 
     /// Whether the same batch may be accepted later.
@@ -281,6 +311,7 @@ impl AppendError {
             | Self::BatchTooLarge { .. }
             | Self::BatchLargerThanSegment { .. }
             | Self::TimestampOutOfRange { .. }
+            | Self::TimestampType
             | Self::UnexpectedOffset { .. }
             | Self::FencedLeaderEpoch { .. }
             | Self::InvalidBatch(_)

@@ -1,10 +1,18 @@
-//! Reading a log from any thread, while its owner appends.
+//! Reading a log from any thread, while its owner appends, truncates and deletes.
+
+mod batch_read;
+mod locate;
+mod timestamps;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::record_batch::BatchHeader;
 use protocol::{LeaderEpoch, Offset};
 
 use crate::ReadError;
+use crate::shared_log::SharedLog;
+
+pub use timestamps::TimedBatch;
 
 /// Whether a read may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +28,8 @@ pub enum ReadMode {
 pub struct ReadRequest {
     /// The first offset wanted; its batch may begin below.
     pub from: Offset,
-    /// No batch that reaches this offset or beyond: the high watermark or last stable offset.
+    /// No batch that reaches this offset: the high watermark, the last stable offset, or the log
+    /// end offset for a follower.
     pub up_to: Offset,
     /// At most this many bytes.
     pub bytes_max: usize,
@@ -30,10 +39,11 @@ pub struct ReadRequest {
     pub mode: ReadMode,
 }
 
-/// Whole batches as they are in the file.
+/// Whole batches as they are in the file, their checksums checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOutcome {
-    /// The batches one after the other; empty if there is nothing between `from` and `up_to`.
+    /// The batches one after the other; empty if there is nothing between `from` and `up_to`, or
+    /// nothing that fits.
     pub batches: Bytes,
     /// Where the next read goes on.
     pub next_offset: Offset,
@@ -41,65 +51,69 @@ pub struct ReadOutcome {
     pub generation: u64,
 }
 
-/// A batch found by time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimedBatch {
-    /// The whole batch. Its records tell which of them is meant.
-    pub batch: Bytes,
-    /// Its header.
-    pub header: BatchHeader,
+/// A view of a log for readers on other threads; cheap to clone. It ends with the log's owner.
+///
+/// A read gives bytes that were part of the log at one moment between its begin and its end, in
+/// full batches with good checksums, or an error; never anything else.
+#[derive(Clone, Debug)]
+pub struct LogReader {
+    shared: Arc<SharedLog>,
 }
 
-/// A view of a log for readers on other threads; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct LogReader {}
-
-#[allow(unused_variables, clippy::missing_errors_doc, reason = "signatures only, so far")]
-#[allow(missing_docs, reason = "the same")]
 impl LogReader {
-    /// Reads whole batches.
+    pub(crate) fn new(shared: Arc<SharedLog>) -> Self {
+        Self { shared }
+    }
+
+    /// Reads whole batches from one segment. Between `up_to` and the log end there is nothing to
+    /// read, which is no error.
+    ///
+    /// # Errors
+    /// [`ReadError::OffsetOutOfRange`] below the log start or above the log end,
+    /// [`ReadError::WouldBlock`] as the mode says, [`ReadError::Truncated`],
+    /// [`ReadError::Closed`], [`ReadError::Corrupt`], [`ReadError::Storage`].
     pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
-        unimplemented!()
+        let generation = self.shared.begin_read()?;
+        let outcome = self.read_in(request, generation);
+        // whatever a truncation made of the read, its end says so
+        self.shared.end_read(generation)?;
+        outcome
     }
 
-    /// The first batch below `up_to` with a record of this time or later.
-    pub fn batch_for_timestamp(
-        &self,
-        timestamp: i64,
-        up_to: Offset,
-        mode: ReadMode,
-    ) -> Result<Option<TimedBatch>, ReadError> {
-        unimplemented!()
-    }
-
-    /// The batch below `up_to` with the largest timestamp, the earliest of several.
-    pub fn batch_of_max_timestamp(
-        &self,
-        up_to: Offset,
-        mode: ReadMode,
-    ) -> Result<Option<TimedBatch>, ReadError> {
-        unimplemented!()
-    }
-
-    /// The epoch and offset where `epoch`, or the largest known below it, ended.
+    /// The largest leader epoch at or below `epoch`, and the offset where it ended; `None` if
+    /// `epoch` is above all known ones.
+    #[must_use]
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        unimplemented!()
+        self.shared.end_offset_for_epoch(epoch)
     }
 
+    /// The latest leader epoch that the log knows.
+    #[must_use]
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        unimplemented!()
+        self.shared.with_epochs(|epochs| epochs.latest())
     }
 
+    /// The leader epoch that the record at `offset` was appended under.
+    #[must_use]
+    pub fn epoch_of(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.shared.with_epochs(|epochs| epochs.epoch_of(offset))
+    }
+
+    /// The first offset that can be read.
+    #[must_use]
     pub fn log_start_offset(&self) -> Offset {
-        unimplemented!()
+        self.shared.log_start_offset()
     }
 
+    /// The offset after the last record.
+    #[must_use]
     pub fn log_end_offset(&self) -> Offset {
-        unimplemented!()
+        self.shared.log_end_offset()
     }
 
-    /// Counts truncations: what was read under one generation may be gone in the next.
+    /// Changes with every truncation: what was read under one generation may be gone in the next.
+    #[must_use]
     pub fn generation(&self) -> u64 {
-        unimplemented!()
+        self.shared.generation()
     }
 }

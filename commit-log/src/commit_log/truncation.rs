@@ -1,0 +1,238 @@
+//! Truncation: cutting the log's end, on a follower whose leader has other records there.
+
+use std::sync::Arc;
+
+use protocol::Offset;
+
+use crate::batch_walk::{BatchWalk, Check, HEADER_CHUNK_BYTES, Step, WalkRange};
+use crate::commit_log::CommitLog;
+use crate::log_files::remove;
+use crate::log_state::EndBound;
+use crate::producer_recovery::recover_producers;
+use crate::producer_state::ProducerStates;
+use crate::segment::Segment;
+use crate::segment_files::{FileKind, segment_path};
+use crate::storage::StorageFile;
+use crate::tail::{ActiveSegment, jitter_ms};
+use crate::{FlushEvidence, LogError};
+
+/// Where a segment is cut.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// In bytes.
+    position: u64,
+    /// Base offset of the first batch that goes.
+    base_offset: Offset,
+    /// The offset after the last record that stays.
+    end: Offset,
+}
+
+impl CommitLog {
+    /// Cuts the log so that no record at or above `offset` is left, and gives the new log end
+    /// offset. A batch goes whole, so that may be below `offset`. Producers, leader epochs and
+    /// indexes go back with it; reads under way are thrown away.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]: the log takes no more work, for it may be half cut;
+    /// [`LogError::Corrupt`], [`LogError::Poisoned`].
+    pub fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> Result<Offset, LogError> {
+        self.ensure_good()?;
+        let log_end_offset = self.log_end_offset();
+        if offset >= log_end_offset {
+            let mut epochs = self.shared.with_epochs(Clone::clone);
+            if epochs.truncate_from_end(offset) {
+                self.write_epochs(epochs)?;
+            }
+            return Ok(log_end_offset);
+        }
+        let first_offset = self.shared.segments().first().map(|segment| segment.base_offset());
+        if first_offset.is_none_or(|first| offset <= first) {
+            self.truncate_fully_and_start_at(offset, now_ms)?;
+            return Ok(offset);
+        }
+        self.note_truncation(offset, self.log_start_offset().min(offset))?;
+        self.shared.begin_truncation();
+        let outcome = self.cut_to(offset, now_ms);
+        self.end_truncation(outcome)
+    }
+
+    /// Deletes all records and goes on at `offset`, as a follower whose leader's log begins there.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]: the log takes no more work; [`LogError::Poisoned`].
+    pub fn truncate_fully_and_start_at(
+        &mut self,
+        offset: Offset,
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        self.ensure_good()?;
+        self.note_truncation(offset, offset)?;
+        self.shared.begin_truncation();
+        let outcome = self.empty_and_start_at(offset, now_ms);
+        self.end_truncation(outcome)
+    }
+
+    /// A half-done truncation is never shown to readers, and nothing is built on it.
+    fn end_truncation<T>(&mut self, outcome: Result<T, LogError>) -> Result<T, LogError> {
+        match &outcome {
+            Ok(_) => self.shared.end_truncation(),
+            Err(_) => {
+                self.failed = true;
+                self.shared.close();
+            }
+        }
+        outcome
+    }
+
+    /// Writes down, before anything is cut, that the log may end and begin lower than the
+    /// directory's checkpoints say.
+    fn note_truncation(&mut self, end: Offset, log_start: Offset) -> Result<(), LogError> {
+        let lowers_end = end < self.flush.recovery_point_told();
+        let lowers_start = log_start < self.log_start_offset();
+        let bound = match self.state.end_bound {
+            Some(EndBound::Truncated(bound)) => bound.min(end),
+            _ => end,
+        };
+        let noted = matches!(self.state.end_bound, Some(EndBound::Truncated(_)));
+        let before = self.state;
+        if lowers_end || lowers_start || noted {
+            self.state.end_bound = Some(EndBound::Truncated(bound));
+        }
+        self.state.log_start_offset = log_start;
+        if self.state == before {
+            return Ok(());
+        }
+        self.state.write(&*self.resources().storage, &self.shared.directory)
+    }
+
+    fn cut_to(&mut self, offset: Offset, now_ms: i64) -> Result<Offset, LogError> {
+        let segments = self.shared.segments();
+        let kept = segments.partition_point(|segment| segment.base_offset() <= offset);
+        let (kept, removed) = segments.split_at(kept.max(1).min(segments.len()));
+        self.drop_active();
+        self.shared.set_segments(kept.to_vec());
+        self.remove_segments(removed)?;
+        let Some(last) = kept.last() else { return Ok(offset) };
+        let end = self.cut_segment(last, offset, now_ms)?;
+        self.shared.set_log_end_offset(end);
+        if end < self.state.log_start_offset {
+            self.state.log_start_offset = end;
+            self.state.write(&*self.resources().storage, &self.shared.directory)?;
+        }
+        self.shared.set_log_start_offset(self.state.log_start_offset);
+        self.flush.on_truncated(end);
+        let mut epochs = self.shared.with_epochs(Clone::clone);
+        if epochs.truncate_from_end(end) {
+            self.write_epochs(epochs)?;
+        }
+        self.producers = None;
+        let resources = self.shared.resources.clone();
+        let directory = Arc::clone(&self.shared.directory);
+        let producers = recover_producers(&resources, &directory, kept, &mut self.snapshots, end)?;
+        self.producers = Some(producers);
+        Ok(end)
+    }
+
+    /// Lets go of the active segment, which may not stay the active one.
+    fn drop_active(&mut self) {
+        self.active.open = None;
+        self.active.segment.unpin(&self.shared.resources);
+        self.active.segment.close();
+    }
+
+    /// Removes segments, the last one first: what a crash leaves is a log that ends earlier.
+    fn remove_segments(&mut self, segments: &[Arc<Segment>]) -> Result<(), LogError> {
+        for segment in segments.iter().rev() {
+            self.flush.forget_segment(segment.base_offset());
+            self.flush.directory_changed = true;
+            for kind in FileKind::ALL.into_iter().rev() {
+                remove(&*self.resources().storage, &segment.path(kind))?;
+            }
+            self.snapshots.remove(&segment.base_offset());
+        }
+        Ok(())
+    }
+
+    /// Cuts a segment, makes it the active one, and gives the log's new end.
+    fn cut_segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        offset: Offset,
+        now_ms: i64,
+    ) -> Result<Offset, LogError> {
+        let path = segment.path(FileKind::Log);
+        let failed = |source| LogError::storage("truncating a segment", &path, source);
+        let mut active = ActiveSegment {
+            segment: Arc::clone(segment),
+            bytes: segment.end(),
+            first_timestamp: None,
+            created_ms: now_ms,
+            jitter_ms: jitter_ms(self.jitter_seed, segment.base_offset(), &self.settings),
+            open: None,
+        };
+        segment.close();
+        let file = active.wake(&self.shared.resources).map_err(failed)?;
+        let cut = find_cut(segment, &*file, offset)?;
+        active.cut(&self.shared.resources, cut.position, cut.base_offset).map_err(failed)?;
+        self.active = active;
+        Ok(cut.end)
+    }
+
+    fn empty_and_start_at(&mut self, offset: Offset, now_ms: i64) -> Result<(), LogError> {
+        let segments = self.shared.segments();
+        self.drop_active();
+        self.remove_segments(&segments)?;
+        for snapshot in std::mem::take(&mut self.snapshots) {
+            let path = segment_path(&self.shared.directory, snapshot, FileKind::Snapshot);
+            remove(&*self.resources().storage, &path)?;
+        }
+        self.active = self.new_segment(offset, now_ms)?;
+        self.shared.set_segments(vec![Arc::clone(&self.active.segment)]);
+        let directory = Arc::clone(&self.shared.directory);
+        self.resources()
+            .storage
+            .sync_directory(&directory)
+            .map_err(|source| LogError::storage("emptying the log", &directory, source))?;
+        self.shared.set_log_start_offset(offset);
+        self.shared.set_log_end_offset(offset);
+        self.flush.on_truncated(offset);
+        self.flush.flushed_offset = offset;
+        self.producers = Some(ProducerStates::default());
+        let mut epochs = self.shared.with_epochs(Clone::clone);
+        if !epochs.is_empty() {
+            epochs.clear();
+            self.write_epochs(epochs)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a segment must be cut so that no record at or above `offset` is left.
+fn find_cut(segment: &Segment, file: &dyn StorageFile, offset: Offset) -> Result<Cut, LogError> {
+    let path = segment.path(FileKind::Log);
+    let failed = |source| LogError::storage("reading a segment's headers", &path, source);
+    let read_at = |buffer: &mut [u8], position| file.read_at(buffer, position);
+    let base_offset = segment.base_offset();
+    // a batch wholly below `offset` to begin with, so that the end before the cut is known
+    let below = segment.with_loaded_indexes(|indexes| indexes.lookup(offset.plus(-1)));
+    let position = below.flatten().map_or(0, |(_, position)| position);
+    let range = WalkRange { base_offset, position, end: segment.end() };
+    let mut walk = BatchWalk::new(&read_at, range, HEADER_CHUNK_BYTES);
+    loop {
+        let end = walk.next_offset();
+        match walk.step(Check::Header).map_err(failed)? {
+            Step::Batch(batch) if batch.header.last_offset() >= offset => {
+                let (position, base_offset) = (batch.position, batch.header.base_offset);
+                return Ok(Cut { position, base_offset, end });
+            }
+            Step::Batch(_) => {}
+            Step::End => {
+                return Ok(Cut { position: walk.position(), base_offset: end, end });
+            }
+            Step::Damaged { position, damage } => {
+                let evidence = FlushEvidence::RecoveryPoint(Offset::max(end, offset));
+                return Err(LogError::Corrupt { path, position, damage, evidence });
+            }
+        }
+    }
+}
