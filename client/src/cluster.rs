@@ -8,14 +8,14 @@ use std::time::Duration;
 use protocol::generated::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use protocol::message::Request;
 use protocol::primitives::WireString;
-use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName};
+use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 use rand::seq::SliceRandom;
 
 use crate::backoff::Attempts;
 use crate::broker_connections::BrokerConnections;
 use crate::cluster_metadata::{ClusterMetadata, Topic};
 use crate::connection::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::settings::ClientSettings;
 
 pub(crate) struct Cluster {
@@ -92,7 +92,7 @@ impl Cluster {
         let request =
             MetadataRequest { topics, allow_auto_topic_creation, ..MetadataRequest::default() };
         let response = self.request_any(&request).await?;
-        let subject = || crate::error::Subject::Request;
+        let subject = || Subject::Request;
         Error::check(MetadataRequest::API_KEY, subject, response.error_code, None)?;
         let next = {
             let mut metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +178,7 @@ impl Cluster {
         if let Some(topic) = metadata.topics.get(name) {
             return Ok(Arc::clone(topic));
         }
-        let subject = crate::error::Subject::Topic(name.clone());
+        let subject = Subject::Topic(name.clone());
         let missing = Error::NotInResponse { api: MetadataRequest::API_KEY, subject };
         Err(metadata.refused.get(name).cloned().unwrap_or(missing))
     }
@@ -187,9 +187,9 @@ impl Cluster {
     pub(crate) fn address_of(&self, broker: BrokerId) -> Result<Arc<str>> {
         let metadata = self.metadata();
         let found = metadata.brokers.get(&broker).map(|broker| Arc::clone(&broker.address));
-        found.ok_or_else(|| Error::Broker {
+        found.ok_or(Error::Broker {
             api: MetadataRequest::API_KEY,
-            subject: crate::error::Subject::Broker(broker),
+            subject: Subject::Broker(broker),
             // retryable: the next picture may have it
             code: ErrorCode::NetworkException,
             message: None,
@@ -207,10 +207,7 @@ impl Cluster {
         let found = metadata.leader(topic, index).map(|(leader, _)| leader);
         found.ok_or_else(|| Error::Broker {
             api: MetadataRequest::API_KEY,
-            subject: crate::error::Subject::Partition(protocol::TopicPartition::new(
-                topic.clone(),
-                index,
-            )),
+            subject: Subject::Partition(TopicPartition::new(topic.clone(), index)),
             code: ErrorCode::LeaderNotAvailable,
             message: None,
         })

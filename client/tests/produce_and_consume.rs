@@ -2,6 +2,7 @@
 //! that CALLBOARD_BOOTSTRAP names, Apache Kafka or Callboard; without it, it says so and passes.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use client::{
     Acks, Client, Compression, ConsumedRecord, Consumer, ConsumerSettings, Error, Offset,
