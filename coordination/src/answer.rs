@@ -177,3 +177,35 @@ impl ListedGroup {
         names(states, self.state.name()) && names(types, Self::GROUP_TYPE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! A filter that lets the wrong groups pass would hide groups from their operators.
+
+    use std::sync::Arc;
+
+    use protocol::GroupId;
+
+    use super::ListedGroup;
+    use crate::ClassicGroupState;
+
+    #[test]
+    fn filters_go_by_state_and_type_without_regard_to_case() {
+        let group = ListedGroup {
+            group_id: GroupId::new("g"),
+            protocol_type: Arc::from("consumer"),
+            state: ClassicGroupState::PreparingRebalance,
+        };
+        for (states, types, passes) in [
+            (&[][..], &[][..], true),
+            (&["preparingrebalance"], &[], true),
+            (&["Empty", "PREPARINGREBALANCE"], &["classic"], true),
+            (&["Empty"], &[], false),
+            (&[], &["consumer"], false),
+            (&["PreparingRebalance"], &["share"], false),
+            (&["no such state"], &[], false),
+        ] {
+            assert_eq!(group.passes(states, types), passes, "{states:?} {types:?}");
+        }
+    }
+}

@@ -194,3 +194,66 @@ impl CommittedOffsets {
 pub(crate) fn same_topic(one: TopicId, other: TopicId) -> bool {
     one.is_zero() || other.is_zero() || one == other
 }
+
+#[cfg(test)]
+mod tests {
+    //! An offset given out for another incarnation of its topic would make a consumer skip records
+    //! that it never saw.
+
+    use std::sync::Arc;
+
+    use protocol::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
+    use uuid::Uuid;
+
+    use super::{CommittedOffset, CommittedOffsets, FetchSelection, FetchTopic};
+    use crate::time::Timestamp;
+
+    const OLD: TopicId = TopicId(Uuid::from_u128(1));
+    const NEW: TopicId = TopicId(Uuid::from_u128(2));
+
+    fn topic() -> TopicName {
+        TopicName::new("orders").unwrap()
+    }
+
+    fn offsets(topic_id: TopicId) -> CommittedOffsets {
+        let mut offsets = CommittedOffsets::default();
+        let committed = CommittedOffset {
+            offset: Offset::new(5),
+            leader_epoch: LeaderEpoch::UNKNOWN,
+            metadata: Arc::from(""),
+            commit_timestamp: Timestamp::from_millis(0),
+            expire_timestamp: None,
+            topic_id,
+        };
+        offsets.insert(topic(), PartitionIndex(0), committed);
+        offsets
+    }
+
+    #[test]
+    fn an_offset_is_for_the_incarnation_it_was_committed_for() {
+        for (committed, asked, found) in
+            [(OLD, OLD, 5), (OLD, NEW, -1), (OLD, TopicId::ZERO, 5), (TopicId::ZERO, NEW, 5)]
+        {
+            let partitions = vec![PartitionIndex(0)];
+            let wanted = FetchTopic { topic: topic(), topic_id: asked, partitions };
+            let offsets = offsets(committed);
+            let named = offsets.fetch(&FetchSelection::Topics(vec![wanted]), |_| None);
+            assert_eq!(named[0].partitions[0].offset, Offset::new(found), "{committed} {asked}");
+            // asked for all, a topic without any offset is left out
+            let all = offsets.fetch(&FetchSelection::All, |_| Some(asked));
+            let all: Vec<Offset> =
+                all.iter().flat_map(|topic| &topic.partitions).map(|found| found.offset).collect();
+            let expected = if found < 0 { vec![] } else { vec![Offset::new(found)] };
+            assert_eq!(all, expected, "{committed} {asked}");
+        }
+    }
+
+    #[test]
+    fn a_topic_without_offsets_is_forgotten() {
+        let mut offsets = offsets(OLD);
+        offsets.remove(&protocol::TopicPartition::new(topic(), PartitionIndex(1)));
+        assert_eq!(offsets.len(), 1);
+        offsets.remove(&protocol::TopicPartition::new(topic(), PartitionIndex(0)));
+        assert!(offsets.is_empty());
+    }
+}

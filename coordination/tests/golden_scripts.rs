@@ -4,6 +4,8 @@
 //! `UPDATE_TESTSCRIPTS=1 cargo test -p coordination --test golden_scripts` writes the diaries anew;
 //! then read what changed.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 #[path = "golden_scripts/arguments.rs"]
 mod arguments;
 #[path = "golden_scripts/diary.rs"]

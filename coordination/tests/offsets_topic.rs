@@ -1,6 +1,8 @@
 //! Records of `__consumer_offsets` are Kafka's own, byte for byte, and whatever else stands in that
 //! topic does no harm. A wrong byte would lose a group's offsets on the way from or to Kafka.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ impl ClassicGroup {
     }
 
     /// An `Err` is the answer to give at once; otherwise the request is parked or answered.
-    pub(super) fn try_join(
+    fn try_join(
         &mut self,
         now: Now,
         request: JoinRequest,
