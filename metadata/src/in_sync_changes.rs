@@ -98,6 +98,9 @@ impl Controller {
         present: &PartitionState,
         change: &InSyncChange,
     ) -> Result<(), Refusal> {
+        if change.isr.len() > present.assigned_replicas.len() {
+            return Err(Refusal::InvalidInSyncReplicas);
+        }
         let members = || change.isr.iter().map(|(broker, _)| *broker);
         let twice = members().enumerate().any(|(n, b)| members().take(n).any(|other| other == b));
         let assigned = members().all(|broker| present.is_assigned(broker));

@@ -16,6 +16,7 @@ use crate::settings::error::{InvalidReason, SettingError};
 use crate::settings::nearest::{unknown_broker_setting, unknown_topic_setting};
 use crate::settings::resolution::Lookup;
 use crate::settings::{broker_setting, topic_setting};
+use crate::topic_creation::named_twice;
 
 /// What to do with one setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +110,10 @@ impl Controller {
         validate_only: bool,
         rule: impl Fn(&mut Self, &SettingResource, &Change) -> Result<(), Refusal>,
     ) -> Vec<Result<(), Refusal>> {
+        let twice = named_twice(changes.iter().map(|(resource, _)| resource));
         let change_all = |controller: &mut Self| {
             let change = |(resource, change): &(SettingResource, Change)| {
-                if changes.iter().filter(|(other, _)| other == resource).count() > 1 {
+                if twice.contains(resource) {
                     return Err(Refusal::NamedTwice);
                 }
                 controller.check_resource(resource)?;
@@ -148,11 +150,12 @@ impl Controller {
         operations: &[SettingOperation],
     ) -> Result<Values, Refusal> {
         let mut values = self.present_values(resource);
-        for (place, operation) in operations.iter().enumerate() {
+        let twice = named_twice(operations.iter().map(|operation| &operation.name));
+        if let Some(name) = twice.first() {
+            return Err(Refusal::SettingNamedTwice { name: (*name).clone() });
+        }
+        for operation in operations {
             let name = operation.name.clone();
-            if operations.iter().take(place).any(|earlier| earlier.name == name) {
-                return Err(Refusal::SettingNamedTwice { name });
-            }
             let Some(value) = self.edited_value(resource, operation)? else {
                 values.remove(&name);
                 continue;

@@ -124,7 +124,8 @@ impl Controller {
         if topic.assignments.is_empty() {
             let default = || self.given().number("num.partitions");
             let count = if topic.partitions == -1 { default() } else { topic.partitions };
-            i64::from(count.max(0))
+            // one that is wrong counts too, so that requests are bounded
+            i64::from(count.max(1))
         } else {
             topic.assignments.len() as i64
         }
@@ -290,7 +291,7 @@ pub(crate) fn check_assignment(
 }
 
 /// The names that stand more than once in a request.
-pub(crate) fn named_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+pub(crate) fn named_twice<Name: Ord + Copy>(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
     let mut seen = BTreeSet::new();
     names.filter(|name| !seen.insert(*name)).collect()
 }

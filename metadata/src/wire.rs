@@ -80,9 +80,15 @@ pub enum WireError {
         /// How many.
         length: usize,
     },
-    /// A record is too long to be written.
+    /// A record cannot be written.
     #[error("a record cannot be written")]
     Encode(#[from] EncodeError),
+    /// A record is too long to be read again.
+    #[error("a record of {length} bytes is too long, the most are {RECORD_BYTES_MAX}")]
+    TooLong {
+        /// How long it is.
+        length: usize,
+    },
 }
 
 impl WireError {
@@ -97,7 +103,8 @@ impl WireError {
             | Self::TopicName { .. }
             | Self::Apply { .. }
             | Self::TrailingBytes { .. }
-            | Self::Encode(_) => false,
+            | Self::Encode(_)
+            | Self::TooLong { .. } => false,
         }
     }
 }
@@ -183,7 +190,12 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<ClusterImage, WireError> {
 }
 
 fn encode_record(record: &MetadataRecord, bytes: &mut Vec<u8>) -> Result<(), WireError> {
-    bytes.extend(bincode::serde::encode_to_vec(record, config())?);
+    let encoded = bincode::serde::encode_to_vec(record, config())?;
+    let length = encoded.len();
+    if length > RECORD_BYTES_MAX {
+        return Err(WireError::TooLong { length });
+    }
+    bytes.extend(encoded);
     Ok(())
 }
 

@@ -3,11 +3,18 @@
 //!
 //! `UPDATE_TESTSCRIPTS=1 cargo test -p metadata --test golden_scripts` writes the diaries anew;
 //! then read what changed.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "golden_scripts/arguments.rs"]
 mod arguments;
 #[path = "golden_scripts/diary.rs"]
 mod diary;
+#[path = "golden_scripts/partition_commands.rs"]
+mod partition_commands;
+#[path = "golden_scripts/setting_commands.rs"]
+mod setting_commands;
+#[path = "golden_scripts/topic_commands.rs"]
+mod topic_commands;
 #[path = "golden_scripts/world.rs"]
 mod world;
 

@@ -70,22 +70,44 @@ impl Rule {
     }
 }
 
+/// The most replicas of one partition. No cluster comes near it; it bounds the work that a damaged
+/// record can cause.
+pub const REPLICAS_MAX: usize = 1000;
+
+/// The most listeners of one broker, and the longest name of a listener, a host or a rack.
+const ENDPOINTS_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 255;
+
 /// M6, as far as one registration shows it.
 pub(crate) fn check_registration(registration: &BrokerRegistration) -> Result<(), Violation> {
     let names = || registration.endpoints.iter().map(|endpoint| &endpoint.listener);
     let whole = registration.broker.0 >= 0
         && registration.broker_epoch.is_known()
         && !registration.endpoints.is_empty()
+        && registration.endpoints.len() <= ENDPOINTS_MAX
+        && names_are_short(registration)
         && names().enumerate().all(|(place, name)| !names().take(place).any(|n| n == name));
     let subject = Subject::Broker(registration.broker);
     if whole { Ok(()) } else { Err(Rule::RegistrationsAreWhole.broken_by(subject)) }
+}
+
+fn names_are_short(registration: &BrokerRegistration) -> bool {
+    let endpoints = registration.endpoints.iter();
+    let listeners = endpoints.flat_map(|endpoint| [&endpoint.listener, &endpoint.address.host]);
+    let cluster = registration.cluster_address.iter().map(|address| &address.host);
+    let mut names = listeners.chain(cluster).chain(&registration.rack);
+    names.all(|name| name.len() <= NAME_BYTES_MAX)
 }
 
 /// M1 to M4.
 pub(crate) fn check_partition(key: PartitionKey, state: &PartitionState) -> Result<(), Violation> {
     let broken = |rule: Rule| Err(rule.broken_by(Subject::Partition(key)));
     let assigned = &state.assigned_replicas;
-    if assigned.is_empty() || has_duplicate(assigned) || assigned.iter().any(|b| b.0 < 0) {
+    if assigned.is_empty()
+        || assigned.len() > REPLICAS_MAX
+        || has_duplicate(assigned)
+        || assigned.iter().any(|b| b.0 < 0)
+    {
         return broken(Rule::ReplicasAreAssigned);
     }
     let sets = [
@@ -95,7 +117,11 @@ pub(crate) fn check_partition(key: PartitionKey, state: &PartitionState) -> Resu
         &state.adding_replicas,
         &state.removing_replicas,
     ];
-    if sets.iter().any(|set| has_duplicate(set) || set.iter().any(|b| !assigned.contains(b))) {
+    let too_long = |set: &[BrokerId]| set.len() > assigned.len();
+    if sets
+        .iter()
+        .any(|set| too_long(set) || has_duplicate(set) || set.iter().any(|b| !assigned.contains(b)))
+    {
         return broken(Rule::ReplicaSetsAreAssigned);
     }
     let leader_fits = match state.leader {

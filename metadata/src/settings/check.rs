@@ -4,6 +4,9 @@ use crate::settings::definition::SettingKind;
 use crate::settings::error::InvalidReason;
 use crate::settings::listeners;
 
+/// The longest value of a setting, in bytes: each is a record of the metadata log.
+pub const VALUE_BYTES_MAX: usize = 64 << 10;
+
 /// A rule for a value, beyond its kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
@@ -35,6 +38,10 @@ pub enum Check {
 
 impl Check {
     pub(crate) fn run(self, kind: SettingKind, value: &str) -> Result<(), InvalidReason> {
+        if value.len() > VALUE_BYTES_MAX {
+            let (length, maximum) = (value.len(), VALUE_BYTES_MAX);
+            return Err(InvalidReason::TooLong { length, maximum });
+        }
         let value = value.trim();
         match kind {
             SettingKind::Boolean => drop(boolean(value).ok_or(InvalidReason::NotABoolean)?),

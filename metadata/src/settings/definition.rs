@@ -131,7 +131,11 @@ impl SettingDefinition {
     }
 
     pub(crate) fn invalid(&self, value: &str, reason: InvalidReason) -> SettingError {
-        let value = if self.is_sensitive() { "[hidden]" } else { value };
-        SettingError::Invalid { name: self.name.to_owned(), value: value.to_owned(), reason }
+        let value = match self.is_sensitive() {
+            true => "[hidden]".to_owned(),
+            // an answer need not repeat a long value
+            false => value.chars().take(200).collect(),
+        };
+        SettingError::Invalid { name: self.name.to_owned(), value, reason }
     }
 }

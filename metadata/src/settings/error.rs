@@ -47,6 +47,14 @@ pub enum InvalidReason {
         /// The allowed words.
         allowed: &'static [&'static str],
     },
+    /// Longer than a record may be.
+    #[error("Value has {length} bytes, the most are {maximum}")]
+    TooLong {
+        /// How many it has.
+        length: usize,
+        /// The most.
+        maximum: usize,
+    },
     /// Nothing, where something must be.
     #[error("Value must not be empty")]
     Empty,

@@ -34,14 +34,19 @@ pub fn unknown_broker_setting(name: &str) -> SettingError {
         return SettingError::NotHere { name: name.to_owned(), reason };
     }
     let nearest = nearest(name, broker_settings().map(|setting| setting.name));
-    SettingError::Unknown { name: name.to_owned(), nearest }
+    SettingError::Unknown { name: shown(name), nearest }
 }
 
 /// The error for a name that the table of topics does not have.
 #[must_use]
 pub fn unknown_topic_setting(name: &str) -> SettingError {
     let known = TOPIC_SETTINGS.iter().map(|setting| setting.definition.name);
-    SettingError::Unknown { name: name.to_owned(), nearest: nearest(name, known) }
+    SettingError::Unknown { name: shown(name), nearest: nearest(name, known) }
+}
+
+/// An answer need not repeat a long name.
+fn shown(name: &str) -> String {
+    name.chars().take(200).collect()
 }
 
 /// The known name with the fewest changed characters, if they are few enough to be a slip.
