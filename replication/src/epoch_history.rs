@@ -75,6 +75,12 @@ impl EpochHistory {
         }
     }
 
+    /// Whether every epoch of the log is later than `leader_epoch`.
+    #[must_use]
+    pub fn begins_after(&self, leader_epoch: LeaderEpoch) -> bool {
+        self.starts.first().is_some_and(|first| first.leader_epoch > leader_epoch)
+    }
+
     /// Forgets what starts at or after `offset`, also if the log ends there: an epoch without
     /// records would be asked about for ever (KAFKA-10706).
     pub fn truncate_to(&mut self, offset: Offset) {
@@ -104,5 +110,61 @@ impl EpochHistory {
             [a, b] => a.leader_epoch < b.leader_epoch && a.start_offset < b.start_offset,
             _ => true,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A log of three epochs: what it answers decides what a follower cuts.
+
+    use super::{EpochEnd, EpochHistory, EpochStart};
+    use protocol::{LeaderEpoch, Offset};
+
+    fn start(epoch: i32, offset: i64) -> EpochStart {
+        EpochStart { leader_epoch: LeaderEpoch::new(epoch), start_offset: Offset::new(offset) }
+    }
+
+    fn history() -> EpochHistory {
+        EpochHistory::from_starts(&[start(2, 0), start(5, 10), start(6, 15)])
+    }
+
+    #[test]
+    fn an_epoch_ends_where_the_next_one_starts() {
+        let table = [(1, 1, 0), (2, 2, 10), (3, 2, 10), (5, 5, 15), (6, 6, 20), (9, 6, 20)];
+        for (asked, epoch, offset) in table {
+            let end = history().end_of(LeaderEpoch::new(asked), Offset::new(20));
+            let leader_epoch = LeaderEpoch::new(epoch);
+            let end_offset = Offset::new(offset);
+            assert_eq!(end, Some(EpochEnd { leader_epoch, end_offset }), "epoch {asked}");
+        }
+    }
+
+    #[test]
+    fn an_empty_log_knows_no_epoch() {
+        let history = EpochHistory::default();
+        assert_eq!(history.end_of(LeaderEpoch::ZERO, Offset::ZERO), None);
+        assert_eq!(history.last_epoch(), None);
+    }
+
+    #[test]
+    fn truncation_drops_an_epoch_that_starts_at_the_cut() {
+        let mut history = history();
+        history.truncate_to(Offset::new(15));
+        assert_eq!(history.starts(), [start(2, 0), start(5, 10)]);
+    }
+
+    #[test]
+    fn retention_keeps_the_epoch_that_holds_the_new_start() {
+        let mut history = history();
+        history.move_start(Offset::new(12));
+        assert_eq!(history.starts(), [start(5, 12), start(6, 15)]);
+        history.move_start(Offset::new(20));
+        assert_eq!(history.starts(), [start(6, 20)], "the last one stays without records");
+    }
+
+    #[test]
+    fn a_later_entry_wins_over_one_that_contradicts_it() {
+        let history = EpochHistory::from_starts(&[start(2, 0), start(7, 10), start(5, 8)]);
+        assert_eq!(history.starts(), [start(2, 0), start(5, 8)]);
     }
 }

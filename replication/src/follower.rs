@@ -109,6 +109,8 @@ impl Follower {
                 log.bugs.forget_epoch(ReinjectedBug::ForgetEpochOnEmptyAnswer);
                 self.fetch(log, effects);
             }
+            // once the logs were found to agree they do: this is a late answer
+            FetchOutcome::Diverging(_) if self.is_validated => self.fetch(log, effects),
             FetchOutcome::Diverging(end) => self.truncate_by_epoch(end, log, effects),
             FetchOutcome::OutOfRange { log_end_offset } => {
                 self.leave_range(answer.log_start_offset, log_end_offset, log, effects);
@@ -202,9 +204,9 @@ impl Follower {
         });
     }
 
-    /// The leader's log begins after this log's end, or ends before it without an epoch to tell
-    /// where they part: nothing here is worth keeping in the first case, and only what the leader
-    /// still reaches in the second.
+    /// Either the leader's log begins where this log ends or later, and nothing here is worth
+    /// keeping; or it ends before, without an epoch to tell where they part, and only what the
+    /// leader reaches is.
     fn leave_range(
         &mut self,
         leader_start: Offset,
@@ -212,10 +214,10 @@ impl Follower {
         log: &ReplicaLog,
         effects: &mut Effects,
     ) {
-        if log.log_end < leader_start {
+        if log.log_end <= leader_start {
             self.stage = Stage::Truncating { to: leader_start, restarts: true };
             effects.push(Effect::RestartLogAt { offset: leader_start });
-        } else if log.log_end > leader_end {
+        } else if log.log_end > leader_end && !self.is_validated {
             self.truncate(leader_end, log, effects);
         } else {
             self.fetch(log, effects);

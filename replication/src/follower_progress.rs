@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::{BrokerEpoch, BrokerId, Offset};
 
+use crate::fetch::{FetchPosition, FetchVerdict};
 use crate::moment::Moment;
 
 /// Since when a follower has not held all of the leader's log.
@@ -33,6 +34,10 @@ pub(crate) struct FollowerProgress {
     /// Whether a fetch of this leadership proved that its log is a prefix of the leader's: before,
     /// no offset it reports counts, because it may be about to truncate.
     is_validated: bool,
+    /// The position at which it was told to cut its log, and how. It may act on that answer at any
+    /// time, so the same question gets the same answer, also when the leader's log has since grown
+    /// to reach that position.
+    cut: Option<(FetchPosition, FetchVerdict)>,
     log_end: Offset,
     flushed: Offset,
     behind: Option<Behind>,
@@ -49,6 +54,7 @@ impl FollowerProgress {
             has_failed: false,
             is_heard: false,
             is_validated: false,
+            cut: None,
             log_end: Offset::ZERO,
             flushed: Offset::ZERO,
             behind: Some(behind),
@@ -62,6 +68,18 @@ impl FollowerProgress {
 
     pub(crate) fn is_validated(&self) -> bool {
         self.is_validated
+    }
+
+    /// What to answer to a fetch at `position`, if `judged` is what the leader's log says.
+    pub(crate) fn settle(&mut self, position: FetchPosition, judged: FetchVerdict) -> FetchVerdict {
+        match self.cut {
+            Some((told_at, verdict)) if told_at == position => return verdict,
+            _ => {}
+        }
+        if !matches!(judged, FetchVerdict::ReadFrom { .. }) {
+            self.cut = Some((position, judged));
+        }
+        judged
     }
 
     /// A fetch proved its log to be a prefix that ends at `fetch_offset`. What was flushed in this

@@ -166,3 +166,49 @@ impl InSyncRefusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Producers act on the code alone: a reason that says "try again" with a code that says
+    //! "give up" loses records.
+
+    use super::Refusal;
+    use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch};
+
+    #[test]
+    fn a_reason_that_may_pass_carries_a_code_that_clients_retry() {
+        let (in_sync, needed) = (1, 2);
+        let (given, current) = (LeaderEpoch::new(1), LeaderEpoch::new(2));
+        let broker = BrokerId(1);
+        let table = [
+            (Refusal::NotLeader, ErrorCode::NotLeaderOrFollower),
+            (Refusal::NotEnoughReplicas { in_sync, needed }, ErrorCode::NotEnoughReplicas),
+            (
+                Refusal::NotEnoughReplicasAfterAppend { in_sync, needed },
+                ErrorCode::NotEnoughReplicasAfterAppend,
+            ),
+            (Refusal::RequestTimedOut, ErrorCode::RequestTimedOut),
+            (Refusal::StorageFailed, ErrorCode::KafkaStorageError),
+            (Refusal::FencedLeaderEpoch { given, current }, ErrorCode::FencedLeaderEpoch),
+            (Refusal::UnknownLeaderEpoch { given, current }, ErrorCode::UnknownLeaderEpoch),
+            (Refusal::UnknownReplica { broker }, ErrorCode::NotLeaderOrFollower),
+            (Refusal::NotValidated { broker }, ErrorCode::NotLeaderOrFollower),
+            (Refusal::OffsetNotAvailable, ErrorCode::OffsetNotAvailable),
+        ];
+        for (refusal, code) in table {
+            assert_eq!(refusal.error_code(), code);
+            assert!(refusal.is_retryable() && code.is_retryable(), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn a_fenced_sender_gives_up() {
+        let (given, current) = (BrokerEpoch::new(1), BrokerEpoch::new(2));
+        let stale = Refusal::StaleBrokerEpoch { broker: BrokerId(1), given, current };
+        assert!(!stale.is_retryable());
+        assert_eq!(stale.error_code(), ErrorCode::StaleBrokerEpoch);
+        let (given, highest) = (LeaderEpoch::new(1), LeaderEpoch::new(1));
+        assert!(!Refusal::LeaderEpochSpent { given, highest }.is_retryable());
+        assert!(!Refusal::InvalidTerm { broker: BrokerId(1) }.is_retryable());
+    }
+}

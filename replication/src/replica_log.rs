@@ -85,29 +85,35 @@ impl ReplicaLog {
     }
 
     /// Whether a follower at `position` holds a prefix of this log (KIP-320, KIP-595).
+    ///
+    /// A follower whose last epoch retention has removed here is out of range, even if it ends
+    /// where this log starts: nothing shows that what it holds is what was here. And within a
+    /// leadership a position found to agree has always agreed: a follower that was told otherwise
+    /// may still act on that, while its offset would count.
     pub(crate) fn judge(&self, position: FetchPosition) -> FetchVerdict {
-        let out_of_range = FetchVerdict::OutOfRange {
-            log_start_offset: self.log_start,
-            log_end_offset: self.log_end,
-        };
         let offset = position.fetch_offset;
+        let (log_start_offset, log_end_offset) = (self.log_start, self.log_end);
+        let out_of_range = FetchVerdict::OutOfRange { log_start_offset, log_end_offset };
         if offset < self.log_start {
             return out_of_range;
         }
-        let end = position
-            .last_fetched_epoch
-            .filter(|_| !self.bugs.is(ReinjectedBug::JudgeByOffsetAlone))
-            .and_then(|epoch| Some((epoch, self.epochs.end_of(epoch, self.log_end)?)));
-        match end {
-            Some((epoch, end))
-                if end.end_offset < offset
-                    || (end.leader_epoch < epoch
-                        && !self.bugs.is(ReinjectedBug::HideMissingEpoch)) =>
-            {
-                FetchVerdict::Diverging(end)
+        let bugs = self.bugs;
+        let compares = |_: &LeaderEpoch| !bugs.is(ReinjectedBug::JudgeByOffsetAlone);
+        if let Some(epoch) = position.last_fetched_epoch.filter(compares) {
+            match self.epochs.end_of(epoch, self.log_end) {
+                Some(end) if end.end_offset < offset => return FetchVerdict::Diverging(end),
+                Some(end) if end.leader_epoch < epoch => {
+                    if !bugs.is(ReinjectedBug::HideMissingEpoch) {
+                        return FetchVerdict::Diverging(end);
+                    }
+                }
+                Some(_) if !self.epochs.begins_after(epoch) => {}
+                Some(_) | None => return out_of_range,
             }
-            _ if offset > self.log_end => out_of_range,
-            _ => FetchVerdict::ReadFrom { offset },
         }
+        if offset > self.log_end {
+            return out_of_range;
+        }
+        FetchVerdict::ReadFrom { offset }
     }
 }

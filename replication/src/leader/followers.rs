@@ -20,10 +20,10 @@ impl Leader {
         effects: &mut Effects,
     ) -> Result<FetchVerdict, Refusal> {
         self.check_same_epoch(fetch.leader_epoch)?;
-        self.meet(now, fetch.follower, fetch.broker_epoch, log)?;
-        let verdict = log.judge(fetch.position);
+        self.meet(now, (fetch.follower, fetch.broker_epoch), log, effects)?;
+        let progress = self.progress_of(fetch.follower)?;
+        let verdict = progress.settle(fetch.position, log.judge(fetch.position));
         if let FetchVerdict::ReadFrom { offset } = verdict {
-            let progress = self.progress_of(fetch.follower)?;
             progress.on_fetch(offset, fetch.flushed_offset);
             self.on_heard(now, fetch.follower, log, effects);
         }
@@ -38,7 +38,7 @@ impl Leader {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         self.check_same_epoch(report.leader_epoch)?;
-        self.meet(now, report.follower, report.broker_epoch, log)?;
+        self.meet(now, (report.follower, report.broker_epoch), log, effects)?;
         let progress = self.progress_of(report.follower)?;
         if !progress.is_validated() {
             return Err(Refusal::NotValidated { broker: report.follower });
@@ -55,7 +55,7 @@ impl Leader {
         log: &ReplicaLog,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.meet(now, follower, broker_epoch, log)?;
+        self.meet(now, (follower, broker_epoch), log, effects)?;
         self.progress_of(follower)?.has_failed = true;
         self.propose_change(now, log, effects);
         self.arm_deadline(effects);
@@ -84,9 +84,9 @@ impl Leader {
     fn meet(
         &mut self,
         now: Moment,
-        broker: BrokerId,
-        given: BrokerEpoch,
+        (broker, given): (BrokerId, BrokerEpoch),
         log: &ReplicaLog,
+        effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let ignores = self.bugs.is(ReinjectedBug::IgnoreBrokerEpoch);
         let progress = self.progress_of(broker)?;
@@ -104,6 +104,7 @@ impl Leader {
                 *progress = FollowerProgress::new(broker, is_assigned, now, log.log_end);
             }
             progress.broker_epoch = given;
+            self.arm_deadline(effects);
         }
         Ok(())
     }

@@ -117,6 +117,15 @@ impl Broker {
         self.replica = Some((turn.make)(self.spent, turn.bug));
     }
 
+    /// The replica panics and is restarted in the same process: what was written stays, whether
+    /// flushed or not, and nobody answers the tickets.
+    pub fn panic(&mut self, turn: &mut Turn<'_>) {
+        if self.is_leader() {
+            self.plead(Plea::CannotLead(self.spent), turn);
+        }
+        self.start_replica(turn);
+    }
+
     pub fn produce(&mut self, value: u64, acks: Acks) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;

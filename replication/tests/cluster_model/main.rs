@@ -3,6 +3,7 @@
 //! brokers fenced though alive. What was committed stays; afterwards all logs are the same.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stdout, reason = "a run tells what it did")]
 
 mod broker;
 mod controller;
@@ -10,6 +11,8 @@ mod dice;
 mod disk;
 mod message;
 mod oracle;
+#[cfg(feature = "reinjected-bugs")]
+mod reinjected_bugs;
 mod world;
 
 use world::World;
@@ -41,7 +44,7 @@ fn seeds(usual: u64) -> std::ops::Range<u64> {
 #[test]
 fn nothing_committed_is_lost_and_every_cluster_heals() {
     let (mut committed, mut acknowledged) = (0, 0);
-    for seed in seeds(400) {
+    for seed in seeds(1_500) {
         let mut world = World::new(seed, None);
         if let Err(broken) = world.run(STEPS) {
             panic!("SEED={seed}: {broken}");

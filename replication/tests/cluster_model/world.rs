@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use protocol::{BrokerId, LeaderEpoch, Offset};
-use replication::{Acks, Moment, Replica, ReplicationSettings, Role};
+use replication::{Acks, InSyncRefusal, Moment, Replica, ReplicationSettings, Role};
 
 use crate::Bug;
 use crate::broker::{Broker, Turn};
 use crate::controller::Controller;
 use crate::dice::Dice;
-use crate::message::{Letter, Message, Report};
+use crate::message::{Letter, Message, Plea, Report};
 use crate::oracle::{Oracle, Verdict};
 
 /// How often, in hundredths of a step.
@@ -20,6 +20,7 @@ struct Faults {
     fence: usize,
     move_leader: usize,
     fail_flush: usize,
+    panic: usize,
     wipe: usize,
     delete_records: usize,
 }
@@ -35,6 +36,7 @@ impl Faults {
             fence: some(3),
             move_leader: some(3),
             fail_flush: some(2),
+            panic: some(2),
             wipe: some(2),
             delete_records: some(2),
         }
@@ -167,6 +169,8 @@ impl World {
             self.network.extend(messages);
         } else if is_up && self.settings.flush_before_ack && self.may(self.faults.fail_flush) {
             self.with_broker(index, Broker::fail_flush)?;
+        } else if is_up && self.may(self.faults.panic) {
+            self.with_broker(index, Broker::panic);
         } else if is_up && self.dice.percent(self.faults.delete_records) {
             self.delete_records(index)?;
         } else if is_up && self.may(self.faults.wipe) {
@@ -274,13 +278,17 @@ impl World {
 
     /// A lost proposal is noticed by whoever waits for the answer; so is a lost answer.
     fn lose(&mut self, message: Message) -> Verdict {
-        use crate::message::Plea;
-        use replication::InSyncRefusal::Unanswered;
-        if let Message::Plea { from, broker_epoch, plea: Plea::Propose(proposal) } = message {
-            let letter = Letter::Refused(proposal.partition_epoch, Unanswered);
-            return self.deliver(Message::Letter { to: from, broker_epoch, letter });
-        }
-        Ok(())
+        let (to, broker_epoch, proposed_under) = match message {
+            Message::Plea { from, broker_epoch, plea: Plea::Propose(proposal) } => {
+                (from, broker_epoch, proposal.partition_epoch)
+            }
+            Message::Letter { to, broker_epoch, letter: Letter::Refused(proposed_under, _) } => {
+                (to, broker_epoch, proposed_under)
+            }
+            Message::Plea { .. } | Message::Letter { .. } | Message::Report { .. } => return Ok(()),
+        };
+        let letter = Letter::Refused(proposed_under, InSyncRefusal::Unanswered);
+        self.deliver(Message::Letter { to, broker_epoch, letter })
     }
 
     fn index_of(&self, broker: BrokerId) -> Option<usize> {
