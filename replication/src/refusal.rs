@@ -1,6 +1,6 @@
 //! Why a replica says no.
 
-use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch};
+use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch, Offset};
 use thiserror::Error;
 
 /// Why an input or a ticket was refused. [`Refusal::error_code`] is what a client is told.
@@ -86,6 +86,14 @@ pub enum Refusal {
         /// The broker that should be both.
         broker: BrokerId,
     },
+    /// DeleteRecords may not go above the high watermark.
+    #[error("offset {offset} is not between 0 and the high watermark {high_watermark}")]
+    OffsetOutOfRange {
+        /// What was asked for.
+        offset: Offset,
+        /// The highest offset that may be asked for.
+        high_watermark: Offset,
+    },
     /// The latest offset is not known yet: the high watermark is below the start of this
     /// leader's epoch (KIP-207).
     #[error("the high watermark has not reached the start of this leader's epoch")]
@@ -112,6 +120,7 @@ impl Refusal {
             Self::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
             Self::StaleBrokerEpoch { .. } => ErrorCode::StaleBrokerEpoch,
             Self::OffsetNotAvailable => ErrorCode::OffsetNotAvailable,
+            Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         }
     }
 
@@ -130,7 +139,8 @@ impl Refusal {
             | Self::UnknownReplica { .. }
             | Self::NotValidated { .. }
             | Self::OffsetNotAvailable => true,
-            Self::StaleBrokerEpoch { .. }
+            Self::OffsetOutOfRange { .. }
+            | Self::StaleBrokerEpoch { .. }
             | Self::LeaderEpochSpent { .. }
             | Self::InvalidTerm { .. } => false,
         }

@@ -19,6 +19,18 @@ impl Replica {
         }
     }
 
+    /// Whether it leads.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.role() == Role::Leader
+    }
+
+    /// Leader: the log end offset when this leadership began.
+    #[must_use]
+    pub fn epoch_start_offset(&self) -> Option<Offset> {
+        self.leader().map(|leader| leader.epoch_start)
+    }
+
     /// The highest leader epoch told of; unknown before the first.
     #[must_use]
     pub fn leader_epoch(&self) -> LeaderEpoch {
@@ -106,6 +118,23 @@ impl Replica {
             return Err(Refusal::OffsetNotAvailable);
         }
         Ok(())
+    }
+
+    /// Whether DeleteRecords may move the log start offset to `before`, −1 being the high
+    /// watermark. Returns where to; at or below the present log start offset nothing moves.
+    ///
+    /// # Errors
+    /// `NotLeader`; `OffsetOutOfRange` above the high watermark, or for any other negative offset.
+    pub fn may_delete_records(&self, before: Offset) -> Result<Offset, Refusal> {
+        self.leader().ok_or(Refusal::NotLeader)?;
+        let high_watermark = self.high_watermark();
+        if before == Offset::UNKNOWN {
+            return Ok(high_watermark);
+        }
+        if !before.is_valid() || before > high_watermark {
+            return Err(Refusal::OffsetOutOfRange { offset: before, high_watermark });
+        }
+        Ok(before)
     }
 
     /// The answer to OffsetForLeaderEpoch: where `asked` ended in this log. `None` is the wire's

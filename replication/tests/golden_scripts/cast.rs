@@ -94,6 +94,12 @@ impl Scene<'_> {
                 replica.on_stop(self.effects);
                 None
             }
+            "ask-delete-records" => {
+                Some(match replica.may_delete_records(self.arguments.offset("before")) {
+                    Ok(offset) => format!("<- up to {offset}"),
+                    Err(reason) => diary::outcome(Err(reason)),
+                })
+            }
             "ask-latest-offset" => Some(diary::outcome(replica.may_answer_latest_offset())),
             "ask-epoch" => {
                 let current = epoch(self.arguments.number("current").unwrap_or(-1));
