@@ -183,7 +183,7 @@ mod tests {
     //! "give up" loses records.
 
     use super::Refusal;
-    use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch};
+    use protocol::{BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch, Offset};
 
     #[test]
     fn a_reason_that_may_pass_carries_a_code_that_clients_retry() {
