@@ -48,18 +48,14 @@ impl Ring {
         factor: usize,
     ) -> Result<Vec<BrokerId>, Refusal> {
         let count = self.brokers.len();
-        if factor > count || count == 0 {
+        let Some(leader) = self.leader(partition).filter(|_| factor <= count) else {
             return Err(Refusal::TooFewBrokers { factor, brokers: count });
-        }
-        let mut chosen: Vec<&Arc<BrokerState>> = Vec::new();
-        if let Some(leader) = self.leader(partition) {
-            chosen.push(leader);
-        }
+        };
+        let mut chosen = vec![leader];
+        let mut others: Vec<_> = self.from(partition).filter(|b| b.id() != leader.id()).collect();
         let turn = partition / count;
-        let others = (0..count).filter_map(|step| {
-            self.brokers.get((self.start + partition + 1 + (turn + step) % count) % count)
-        });
-        let others: Vec<_> = others.collect();
+        let shift = turn.checked_rem(others.len()).unwrap_or(0);
+        others.rotate_left(shift);
         while chosen.len() < factor {
             let next = others
                 .iter()
@@ -79,9 +75,13 @@ impl Ring {
 
     /// The next broker of the ring that is alive, or the next one if none is.
     fn leader(&self, partition: usize) -> Option<&Arc<BrokerState>> {
+        let active = self.from(partition).find(|broker| broker.is_active());
+        active.or_else(|| self.from(partition).next())
+    }
+
+    /// The ring once round, from a partition's place on.
+    fn from(&self, partition: usize) -> impl Iterator<Item = &Arc<BrokerState>> {
         let count = self.brokers.len();
-        let mut ring =
-            (0..count).filter_map(|step| self.brokers.get((self.start + partition + step) % count));
-        ring.clone().find(|broker| broker.is_active()).or_else(|| ring.next())
+        (0..count).filter_map(move |step| self.brokers.get((self.start + partition + step) % count))
     }
 }
