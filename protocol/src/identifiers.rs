@@ -201,6 +201,33 @@ impl TopicId {
     }
 }
 
+impl TopicId {
+    /// Reads what [`TopicId::to_base64`] writes; `None` for anything else.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        if text.len() != 22 {
+            return None;
+        }
+        let mut bits: u128 = 0;
+        for (place, character) in text.bytes().enumerate() {
+            let six = match character {
+                b'A'..=b'Z' => character - b'A',
+                b'a'..=b'z' => character - b'a' + 26,
+                b'0'..=b'9' => character - b'0' + 52,
+                b'-' => 62,
+                b'_' => 63,
+                _ => return None,
+            };
+            match place {
+                21 if six & 0b1111 != 0 => return None,
+                21 => bits = bits << 2 | u128::from(six >> 4),
+                _ => bits = bits << 6 | u128::from(six),
+            }
+        }
+        Some(Self(Uuid::from_u128(bits)))
+    }
+}
+
 impl fmt::Display for TopicId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.to_base64())
@@ -227,5 +254,34 @@ impl TopicPartition {
 impl fmt::Display for TopicPartition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}-{}", self.topic, self.partition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topic_ids_survive_their_base64() {
+        for bits in [0, 1, 3, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            let id = TopicId(Uuid::from_u128(bits));
+            assert_eq!(TopicId::from_base64(&id.to_base64()), Some(id));
+        }
+        assert_eq!(TopicId::from_base64("AAAAAAAAAAAAAAAAAAAAAB"), None);
+        assert_eq!(TopicId::from_base64("too short"), None);
+    }
+
+    #[test]
+    fn a_topic_id_reads_as_kafka_prints_it() {
+        // org.apache.kafka.common.Uuid.ONE_UUID
+        assert_eq!(TopicId(Uuid::from_u128(1)).to_base64(), "AAAAAAAAAAAAAAAAAAAAAQ");
+    }
+
+    #[test]
+    fn names_that_would_leave_their_directory_are_refused() {
+        for name in ["", ".", "..", "a/b", "a b", "é", &"x".repeat(250)] {
+            assert!(TopicName::new(name).is_err(), "{name}");
+        }
+        assert!(TopicName::new(&"x".repeat(249)).is_ok());
     }
 }

@@ -13,12 +13,14 @@
 
 mod batch_builder;
 mod batch_reader;
+mod produced_records;
 pub(crate) mod varint;
 
 use thiserror::Error;
 
 pub use batch_builder::{BuildError, ProducerStamp, RecordBatchBuilder};
 pub use batch_reader::{RecordBatch, RecordBatches, RecordReader};
+pub use produced_records::{ProducedRecordsError, check_produced_records};
 
 use crate::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 

@@ -1,0 +1,238 @@
+//! The identity of this node and what its actors share: read by all, changed only through the
+//! cells that say so. No actor, no locks held across a wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use metadata::{
+    BrokerSettings, ClusterId, ClusterImage, Incarnation, PartitionKey, PartitionState,
+    StaticSettings, TopicSettings, TopicState,
+};
+use protocol::api_versions::ServedApis;
+use protocol::{BrokerEpoch, BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName};
+use supervision::{Address, Tree};
+use tokio::sync::watch;
+
+use crate::client_session::deadline::ConnectionDeadlines;
+use crate::client_session::fetch_sessions::FetchTopicKey;
+use crate::controller::ControllerMessage;
+use crate::group_directory::GroupDirectory;
+use crate::metrics::Metrics;
+use crate::partition_directory::{PartitionDirectory, PartitionPlace};
+use crate::ports::Ports;
+use crate::producer_ids::ProducerIds;
+use crate::read_view::ReadView;
+use crate::request_memory::RequestMemory;
+
+/// The name of the topic that holds the groups' offsets.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// Bounds that hold from start to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The largest request that is read, in bytes (inclusive).
+    pub request_bytes_max: usize,
+    /// The largest response that is written, in bytes.
+    pub response_bytes_max: usize,
+    /// Record bytes in one fetch response; a larger first batch comes whole.
+    pub fetch_response_bytes_max: usize,
+    /// The longest a fetch may wait.
+    pub fetch_wait_max: Duration,
+    /// Bytes on their way into one partition's file.
+    pub partition_pending_bytes_max: usize,
+    /// Produces of one connection under way.
+    pub produces_in_flight_max: usize,
+    /// How long clients may take.
+    pub deadlines: ConnectionDeadlines,
+}
+
+/// What the cluster has agreed on, as this node knows it.
+#[derive(Debug)]
+pub struct ImageCell {
+    image: ArcSwap<ClusterImage>,
+    version: watch::Sender<u64>,
+}
+
+impl Default for ImageCell {
+    fn default() -> Self {
+        let image = ArcSwap::from_pointee(ClusterImage::empty());
+        Self { image, version: watch::Sender::new(0) }
+    }
+}
+
+impl ImageCell {
+    /// The image now. Hold it for one request, not longer.
+    #[must_use]
+    pub fn load(&self) -> Arc<ClusterImage> {
+        self.image.load_full()
+    }
+
+    /// Publishes a newer image and wakes whoever waits for it.
+    pub fn publish(&self, image: Arc<ClusterImage>) {
+        let version = image.version();
+        self.image.store(image);
+        self.version.send_replace(version);
+    }
+
+    /// Waits until an image of this version or a newer one is published.
+    pub async fn reached(&self, version: u64) {
+        let mut versions = self.version.subscribe();
+        // the sender lives as long as this cell, so the wait ends only by the version
+        let _ = versions.wait_for(|now| *now >= version).await;
+    }
+}
+
+/// The number of this node's registration, as the controller gave it.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    epoch: Arc<AtomicI64>,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self { epoch: Arc::new(AtomicI64::new(BrokerEpoch::UNKNOWN.value())) }
+    }
+}
+
+impl Registration {
+    /// The number; unknown before the first registration.
+    #[must_use]
+    pub fn epoch(&self) -> BrokerEpoch {
+        BrokerEpoch::new(self.epoch.load(Ordering::SeqCst))
+    }
+
+    /// Remembers the number.
+    pub fn set(&self, epoch: BrokerEpoch) {
+        self.epoch.store(epoch.value(), Ordering::SeqCst);
+    }
+}
+
+/// This node, as its actors know it.
+pub struct Broker {
+    /// Its number.
+    pub id: BrokerId,
+    /// The cluster that it belongs to.
+    pub cluster_id: ClusterId,
+    /// This start of its process.
+    pub incarnation: Incarnation,
+    /// Its registration.
+    pub registration: Registration,
+    /// What it was started with.
+    pub given: Arc<StaticSettings>,
+    /// Bounds that hold from start to stop.
+    pub bounds: Bounds,
+    /// The world.
+    pub ports: Ports,
+    /// What the cluster has agreed on.
+    pub image: ImageCell,
+    /// The settings in force, as the image has them.
+    pub settings: ArcSwap<BrokerSettings>,
+    /// The partitions of this node.
+    pub partitions: PartitionDirectory,
+    /// Who decides for the cluster.
+    pub controller: Address<ControllerMessage>,
+    /// The consumer groups of this node.
+    pub groups: GroupDirectory,
+    /// Ids for idempotent producers.
+    pub producer_ids: ProducerIds,
+    /// Memory of requests.
+    pub request_memory: RequestMemory,
+    /// Memory of fetch responses.
+    pub response_memory: RequestMemory,
+    /// The APIs that are served.
+    pub served: ServedApis,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who runs.
+    pub tree: Tree,
+}
+
+impl Broker {
+    /// The topic that a fetch names.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_ID` or `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub fn topic_of(&self, key: &FetchTopicKey) -> Result<Arc<TopicState>, ErrorCode> {
+        let image = self.image.image.load();
+        if key.name.is_empty() {
+            return image.topic_by_id(key.id).cloned().ok_or(ErrorCode::UnknownTopicId);
+        }
+        image.topic(&key.name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
+    }
+
+    /// The place of a partition on this node.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION` if the topic has no such partition, `NOT_LEADER_OR_FOLLOWER` if
+    /// it is not here.
+    pub fn place_of(
+        &self,
+        topic: &TopicState,
+        index: PartitionIndex,
+    ) -> Result<Arc<PartitionPlace>, ErrorCode> {
+        if topic.partition(index).is_none() {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        let key = PartitionKey::new(topic.id, index);
+        self.partitions.find(key).ok_or(ErrorCode::NotLeaderOrFollower)
+    }
+
+    /// The read view of a partition by its topic's name.
+    ///
+    /// # Errors
+    /// As [`Broker::place_of`]; `NOT_LEADER_OR_FOLLOWER` also while nobody leads here.
+    pub fn view_of(&self, topic: &str, index: PartitionIndex) -> Result<Arc<ReadView>, ErrorCode> {
+        let image = self.image.image.load();
+        let topic = image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        self.place_of(topic, index)?.view().ok_or(ErrorCode::NotLeaderOrFollower)
+    }
+
+    /// Waits until every partition of the topic that this node leads serves.
+    pub async fn serves_topic(&self, topic_id: TopicId) {
+        let image = self.image.load();
+        let Some(topic) = image.topic_by_id(topic_id) else { return };
+        let own = |state: &PartitionState| state.leader == Some(self.id);
+        let keys: Vec<_> = topic
+            .indexed_partitions()
+            .filter(|(_, state)| own(state))
+            .map(|(index, _)| PartitionKey::new(topic_id, index))
+            .collect();
+        self.partitions.serving(&keys).await;
+    }
+
+    /// Whether records of the topic may be deleted on demand: internal topics are the broker's own,
+    /// and what compaction keeps is not for anybody to delete.
+    ///
+    /// # Errors
+    /// `INVALID_TOPIC_EXCEPTION` or `POLICY_VIOLATION`.
+    pub fn check_records_may_be_deleted(
+        &self,
+        image: &ClusterImage,
+        topic: &TopicName,
+    ) -> Result<(), ErrorCode> {
+        self.check_client_may_write(topic)?;
+        if TopicSettings::resolve(image, &self.given, topic).cleanup_policy.deletes {
+            return Ok(());
+        }
+        Err(ErrorCode::PolicyViolation)
+    }
+
+    /// Whether clients may write to the topic: internal topics are the broker's own.
+    ///
+    /// # Errors
+    /// `INVALID_TOPIC_EXCEPTION`.
+    pub fn check_client_may_write(&self, topic: &TopicName) -> Result<(), ErrorCode> {
+        if is_internal(topic.as_str()) {
+            return Err(ErrorCode::InvalidTopicException);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the topic is the broker's own.
+#[must_use]
+pub fn is_internal(topic: &str) -> bool {
+    topic == OFFSETS_TOPIC || topic == "__transaction_state"
+}

@@ -1,0 +1,147 @@
+//! A node: everything that belongs together from the start of a broker to its orderly stop.
+
+mod identity;
+mod opening;
+mod stopping;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use commit_log::{DirectoryError, LogDirectory, LogError};
+use metadata::{Refusal, StaticSettings};
+use supervision::{ExitReason, StartError, Supervisor, Tree};
+use thiserror::Error;
+
+use crate::broker::Broker;
+use crate::client_listener::ConnectionCount;
+use crate::log_checkpoints::LogCheckpoints;
+use crate::ports::Ports;
+
+/// How long a node may take to register itself before its start counts as failed.
+const REGISTRATION_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why a node did not start.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A file of it is damaged or cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The directory names a cluster that is no cluster's name.
+    #[error("the data directory belongs to cluster {cluster_id:?}, which is no cluster id")]
+    ClusterId {
+        /// What it names.
+        cluster_id: String,
+    },
+    /// A socket cannot be listened on.
+    #[error("{name} cannot listen on {address}: {source}")]
+    Listen {
+        /// Which listener.
+        name: String,
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The tree did not come up.
+    #[error(transparent)]
+    Tree(#[from] StartError),
+    /// The controller refused the registration.
+    #[error("the controller refused this broker: {0}")]
+    Refused(Refusal),
+    /// Nobody answered the registration in time.
+    #[error("the broker was not registered within {REGISTRATION_DEADLINE:?}")]
+    NotRegistered,
+    /// The system refused a thread.
+    #[error("the storage threads could not be started: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+impl NodeError {
+    /// Whether a later start may succeed without anybody's help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Directory(error) => error.is_retryable(),
+            Self::Log(error) => error.is_retryable(),
+            Self::Tree(error) => error.is_retryable(),
+            Self::Listen { .. } | Self::NotRegistered | Self::Threads(_) => true,
+            Self::ClusterId { .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
+/// A running node.
+pub struct Node {
+    broker: Arc<Broker>,
+    root: Supervisor,
+    directory: Arc<LogDirectory>,
+    checkpoints: Arc<LogCheckpoints>,
+    connections: Arc<ConnectionCount>,
+    addresses: Vec<(Arc<str>, SocketAddr)>,
+    admin_address: Option<SocketAddr>,
+}
+
+impl Node {
+    /// Starts a node in the real world.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn start(settings: StaticSettings) -> Result<Self, NodeError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let ports = Ports::real(cores.clamp(2, 8), cores.clamp(4, 16))?;
+        Self::start_with(settings, ports).await
+    }
+
+    /// Starts a node in the given world.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn start_with(settings: StaticSettings, ports: Ports) -> Result<Self, NodeError> {
+        opening::open(settings, ports).await
+    }
+
+    /// The node, as its actors know it.
+    #[must_use]
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Who runs.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.broker.tree
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// Where each listener listens, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[(Arc<str>, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Where the first listener listens.
+    #[must_use]
+    pub fn bootstrap(&self) -> Option<SocketAddr> {
+        self.addresses.first().map(|(_, address)| *address)
+    }
+
+    /// Where the admin server listens.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Waits until the node ends by itself: its root supervisor gave up.
+    pub async fn ended(self) -> ExitReason {
+        self.root.ended().await
+    }
+}

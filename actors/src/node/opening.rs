@@ -1,0 +1,396 @@
+//! From a data directory and settings to a running node.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use commit_log::{LogDirectory, LogResources};
+use metadata::settings::Listener;
+use metadata::{
+    BrokerEndpoint, BrokerSettings, ClusterImage, DirectoryId, HostAndPort, Incarnation, LastUse,
+    RegisterBroker, StaticSettings,
+};
+use protocol::BrokerEpoch;
+use protocol::api_versions::ServedApis;
+use supervision::{
+    Address, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable, Notice, NoticeEvent, Supervisor,
+    Tree,
+};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::identity::identify;
+use super::{Node, NodeError, REGISTRATION_DEADLINE};
+use crate::admin::AdminArguments;
+use crate::broker::{Bounds, Broker, ImageCell, Registration};
+use crate::broker_lifecycle::LifecycleArguments;
+use crate::client_listener::{ClientListenerArguments, ConnectionCount};
+use crate::client_session::deadline::ConnectionDeadlines;
+use crate::controller::ControllerArguments;
+use crate::group_directory::GroupDirectory;
+use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
+use crate::log_maintenance::MaintenanceArguments;
+use crate::metadata_publisher::PublisherArguments;
+use crate::metadata_quorum::{AppliedImage, QuorumArguments};
+use crate::metrics::{Metrics, PlaceLabel};
+use crate::partition_directory::PartitionDirectory;
+use crate::partition_house::PartitionHouse;
+use crate::ports::Ports;
+use crate::ports::net::NetListener;
+use crate::producer_ids::ProducerIds;
+use crate::request_memory::RequestMemory;
+use crate::supervision_tree::TreeParts;
+
+/// The quorum's directory inside of the data directory.
+const QUORUM_DIRECTORY: &str = "__cluster_metadata";
+/// Partitions and groups one node may hold.
+const CHILDREN_MAX: usize = 1_000_000;
+/// How long a log is left with an idle writer.
+const WRITER_IDLE_AFTER: Duration = Duration::from_secs(10);
+
+/// A socket with what it is called and where it is.
+struct OpenListener {
+    listener: Listener,
+    socket: Arc<dyn NetListener>,
+    address: SocketAddr,
+}
+
+pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError> {
+    let settings = BrokerSettings::resolve(&ClusterImage::empty(), &given);
+    let data = PathBuf::from(&settings.data_directory);
+    let mut directory = LogDirectory::open(ports.storage.clone(), &data, settings.node_id)?;
+    let (cluster_id, directory_id) = identify(&mut directory, settings.node_id, &*ports.rng)?;
+    let listeners = open_listeners(&settings, &ports).await?;
+    let admin = open_admin(&settings.admin_listener)?;
+    let opening = Opening {
+        checkpoints: Arc::new(read_checkpoints(&directory)?),
+        directory: Arc::new(directory),
+        directory_id,
+        settings,
+        given: Arc::new(given),
+        ports,
+        cluster_id,
+        listeners,
+        admin,
+        quorum_directory: data.join(QUORUM_DIRECTORY),
+    };
+    opening.start().await
+}
+
+async fn open_listeners(
+    settings: &BrokerSettings,
+    ports: &Ports,
+) -> Result<Vec<OpenListener>, NodeError> {
+    let mut open = Vec::with_capacity(settings.listeners.len());
+    for listener in &settings.listeners {
+        let bind = any_address(&listener.bind);
+        let failed = |source| NodeError::Listen {
+            name: listener.name.to_string(),
+            address: bind.clone(),
+            source,
+        };
+        let socket: Arc<dyn NetListener> =
+            Arc::from(ports.net.listen(&bind).await.map_err(failed)?);
+        let address = socket.local_address().map_err(failed)?;
+        open.push(OpenListener { listener: listener.clone(), socket, address });
+    }
+    Ok(open)
+}
+
+/// An empty host means every address.
+fn any_address(bind: &HostAndPort) -> String {
+    if bind.host.is_empty() { format!("0.0.0.0:{}", bind.port) } else { bind.to_string() }
+}
+
+fn open_admin(bind: &HostAndPort) -> Result<Arc<std::net::TcpListener>, NodeError> {
+    let address = any_address(bind);
+    let failed = |source| NodeError::Listen {
+        name: "the admin listener".to_owned(),
+        address: address.clone(),
+        source,
+    };
+    let socket = std::net::TcpListener::bind(&address).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    Ok(Arc::new(socket))
+}
+
+fn read_checkpoints(directory: &LogDirectory) -> Result<LogCheckpoints, NodeError> {
+    let clean_shutdown = directory.take_clean_shutdown()?;
+    let mut logs: BTreeMap<_, LogCheckpoint> = BTreeMap::new();
+    for (log, offset) in directory.recovery_points()? {
+        logs.entry(log).or_default().recovery_point = Some(offset);
+    }
+    for (log, offset) in directory.log_start_offsets()? {
+        logs.entry(log).or_default().log_start_offset = Some(offset);
+    }
+    Ok(LogCheckpoints::new(logs, clean_shutdown))
+}
+
+struct Opening {
+    checkpoints: Arc<LogCheckpoints>,
+    directory: Arc<LogDirectory>,
+    directory_id: DirectoryId,
+    settings: BrokerSettings,
+    given: Arc<StaticSettings>,
+    ports: Ports,
+    cluster_id: metadata::ClusterId,
+    listeners: Vec<OpenListener>,
+    admin: Arc<std::net::TcpListener>,
+    quorum_directory: PathBuf,
+}
+
+impl Opening {
+    async fn start(self) -> Result<Node, NodeError> {
+        let groups = DynamicSupervisor::new(DynamicSupervisorSpec::new(CHILDREN_MAX));
+        let broker = Arc::new(self.broker(&groups));
+        count_failures(&broker);
+        let house = self.house(&broker);
+        let (registered, registration) = watch::channel(None);
+        let connections = Arc::new(ConnectionCount::default());
+        let parts = self.parts(&broker, &house, groups, registered, &connections);
+        let spec = parts.node();
+        let root = Supervisor::start(&broker.tree, "node", spec).await?;
+        wait_until_registered(registration).await?;
+        self.look_for_strangers(&broker);
+        remove_leftovers(&house);
+        info!(broker = %broker.id, cluster = %broker.cluster_id, "serves");
+        Ok(Node {
+            addresses: self.addresses(),
+            admin_address: self.admin.local_addr().ok(),
+            directory: self.directory,
+            checkpoints: self.checkpoints,
+            connections,
+            broker,
+            root,
+        })
+    }
+
+    fn broker(&self, groups: &DynamicSupervisor) -> Broker {
+        let (controller, registration) = (Address::new(), Registration::default());
+        let connections = &self.settings.connections;
+        Broker {
+            id: self.settings.node_id,
+            cluster_id: self.cluster_id,
+            incarnation: Incarnation(self.ports.rng.uuid()),
+            producer_ids: ProducerIds::new(
+                self.settings.node_id,
+                registration.clone(),
+                controller.clone(),
+            ),
+            registration,
+            given: Arc::clone(&self.given),
+            bounds: self.bounds(),
+            ports: self.ports.clone(),
+            image: ImageCell::default(),
+            settings: ArcSwap::from_pointee(self.settings.clone()),
+            partitions: PartitionDirectory::default(),
+            controller,
+            groups: GroupDirectory::new(groups.clone()),
+            request_memory: RequestMemory::new(connections.request_memory_bytes),
+            response_memory: RequestMemory::new(connections.request_memory_bytes),
+            served: ServedApis::all(),
+            metrics: Metrics::default(),
+            tree: Tree::with_system_clock(),
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let connections = &self.settings.connections;
+        Bounds {
+            request_bytes_max: connections.request_bytes_max,
+            response_bytes_max: i32::MAX as usize,
+            fetch_response_bytes_max: self.settings.fetch.response_bytes_max.min(8 << 20),
+            fetch_wait_max: Duration::from_secs(60),
+            partition_pending_bytes_max: connections.request_memory_bytes / 2,
+            produces_in_flight_max: connections.requests_per_connection_max,
+            deadlines: ConnectionDeadlines {
+                idle: connections.idle_max.unwrap_or(Duration::from_secs(u32::MAX.into())),
+                request_read: connections.request_read_timeout,
+                response_write: connections.response_write_timeout,
+            },
+        }
+    }
+
+    fn house(&self, broker: &Arc<Broker>) -> Arc<PartitionHouse> {
+        let of = Arc::downgrade(broker);
+        Arc::new_cyclic(|house: &std::sync::Weak<PartitionHouse>| {
+            let house = house.clone();
+            // a supervisor of replicas that failed itself begins with everybody who should be there
+            let initial = move || match (of.upgrade(), house.upgrade()) {
+                (Some(broker), Some(house)) => house.all_children(&broker),
+                _ => Vec::new(),
+            };
+            PartitionHouse {
+                this_broker: broker.id,
+                supervisor: DynamicSupervisor::new(
+                    DynamicSupervisorSpec::new(CHILDREN_MAX).initial(initial),
+                ),
+                directory: Arc::clone(&self.directory),
+                resources: LogResources::new(self.ports.storage.clone()),
+                checkpoints: Arc::clone(&self.checkpoints),
+                leases: LeaseTable::new(),
+                ports: self.ports.clone(),
+                controller: broker.controller.clone(),
+                registration: broker.registration.clone(),
+                writer_idle_after: WRITER_IDLE_AFTER,
+            }
+        })
+    }
+
+    fn parts(
+        &self,
+        broker: &Arc<Broker>,
+        house: &Arc<PartitionHouse>,
+        groups: DynamicSupervisor,
+        registered: watch::Sender<Option<Result<BrokerEpoch, metadata::Refusal>>>,
+        connections: &Arc<ConnectionCount>,
+    ) -> TreeParts {
+        let applied: AppliedImage = Arc::new(ArcSwap::from_pointee(ClusterImage::empty()));
+        let (quorum, publisher) = (Address::new(), Address::new());
+        let sessions = DynamicSupervisor::new(DynamicSupervisorSpec::new(CHILDREN_MAX));
+        TreeParts {
+            quorum: (quorum.clone(), self.quorum(house, &applied, &publisher)),
+            publisher: (
+                publisher,
+                PublisherArguments {
+                    broker: Arc::clone(broker),
+                    applied: Arc::clone(&applied),
+                    house: Arc::clone(house),
+                },
+            ),
+            controller: (
+                broker.controller.clone(),
+                ControllerArguments { broker: Arc::clone(broker), applied, quorum },
+            ),
+            lifecycle: LifecycleArguments {
+                broker: Arc::clone(broker),
+                request: self.registration_of(broker),
+                registered,
+            },
+            partitions: house.supervisor.clone(),
+            groups,
+            maintenance: MaintenanceArguments {
+                broker: Arc::clone(broker),
+                directory: Arc::clone(&self.directory),
+                checkpoints: Arc::clone(&self.checkpoints),
+            },
+            listeners: self.client_listeners(broker, &sessions, connections),
+            sessions,
+            admin: Some(AdminArguments {
+                broker: Arc::clone(broker),
+                connections: Arc::clone(connections),
+                socket: Arc::clone(&self.admin),
+            }),
+        }
+    }
+
+    fn quorum(
+        &self,
+        house: &PartitionHouse,
+        applied: &AppliedImage,
+        publisher: &Address<crate::metadata_publisher::PublisherMessage>,
+    ) -> QuorumArguments {
+        QuorumArguments {
+            node: self.settings.node_id,
+            directory: self.quorum_directory.clone(),
+            leases: house.leases.clone(),
+            ports: self.ports.clone(),
+            applied: Arc::clone(applied),
+            publisher: publisher.clone(),
+        }
+    }
+
+    fn registration_of(&self, broker: &Broker) -> RegisterBroker {
+        let endpoint =
+            |open: &OpenListener| -> BrokerEndpoint { open.listener.endpoint(open.address.port()) };
+        RegisterBroker {
+            broker: broker.id,
+            incarnation: broker.incarnation,
+            cluster_id: Some(broker.cluster_id),
+            directory: self.directory_id,
+            last_use: LastUse::Never,
+            endpoints: self.listeners.iter().map(endpoint).collect(),
+            cluster_address: None,
+            rack: self.settings.rack.as_deref().map(Arc::from),
+            starts_unfenced: true,
+        }
+    }
+
+    fn client_listeners(
+        &self,
+        broker: &Arc<Broker>,
+        sessions: &DynamicSupervisor,
+        connections: &Arc<ConnectionCount>,
+    ) -> Vec<ClientListenerArguments> {
+        let arguments = |open: &OpenListener| ClientListenerArguments {
+            broker: Arc::clone(broker),
+            listener: open.listener.clone(),
+            socket: Arc::clone(&open.socket),
+            sessions: sessions.clone(),
+            connections: Arc::clone(connections),
+            status: None,
+        };
+        self.listeners.iter().map(arguments).collect()
+    }
+
+    fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
+        self.listeners.iter().map(|open| (Arc::clone(&open.listener.name), open.address)).collect()
+    }
+
+    /// Directories that the metadata does not know are left alone: only a committed deletion
+    /// deletes, and this is none.
+    fn look_for_strangers(&self, broker: &Broker) {
+        let image = broker.image.load();
+        for partition in self.directory.partitions().unwrap_or_default() {
+            let known = image.partition_by_name(partition.topic.as_str(), partition.partition);
+            if known.is_none() {
+                warn!(%partition, "a directory of no known partition is left alone");
+            }
+        }
+    }
+}
+
+async fn wait_until_registered(
+    mut registration: watch::Receiver<Option<Result<BrokerEpoch, metadata::Refusal>>>,
+) -> Result<(), NodeError> {
+    let answered = registration.wait_for(Option::is_some);
+    let answered = tokio::time::timeout(REGISTRATION_DEADLINE, answered).await;
+    match answered {
+        Ok(Ok(answer)) => match answer.as_ref() {
+            Some(Err(refusal)) => Err(NodeError::Refused(refusal.clone())),
+            _ => Ok(()),
+        },
+        Ok(Err(_)) | Err(_) => Err(NodeError::NotRegistered),
+    }
+}
+
+fn remove_leftovers(house: &Arc<PartitionHouse>) {
+    match house.directory.leftover_deleted() {
+        Ok(leftovers) => leftovers.into_iter().for_each(|path| house.remove_later(path)),
+        Err(error) => warn!(%error, "could not look for deleted partitions"),
+    }
+}
+
+/// Failures in the tree are counted and logged, once, here.
+fn count_failures(broker: &Arc<Broker>) {
+    let of = Arc::downgrade(broker);
+    broker.tree.subscribe(Arc::new(move |notice: &Notice| {
+        let Some(broker) = of.upgrade() else { return };
+        let supervisor = Path::new(&notice.path).parent().map(|path| path.display().to_string());
+        let label = PlaceLabel { supervisor: supervisor.unwrap_or_default() };
+        match &notice.event {
+            NoticeEvent::Failed { reason, delay } => {
+                warn!(path = %notice.path, %reason, ?delay, "an actor failed");
+                broker.metrics.actor_failures.get_or_create(&label).inc();
+            }
+            NoticeEvent::Quarantined { .. } => {
+                error!(path = %notice.path, event = ?notice.event, "an actor is in quarantine");
+                broker.metrics.actor_quarantines.get_or_create(&label).inc();
+            }
+            event => tracing::debug!(path = %notice.path, ?event, "the tree changed"),
+        }
+    }));
+}

@@ -1,0 +1,71 @@
+//! The orderly stop: no new connections, requests finish, logs are flushed and closed, then the
+//! directory says so.
+
+use std::time::Duration;
+
+use supervision::ExitReason;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use super::Node;
+use crate::log_maintenance::write_checkpoints;
+use crate::partition_replica::PartitionReplicaMessage;
+use crate::ports::storage_executor::run_blocking;
+
+/// How long flushing and closing all logs may take.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Stops in order within `deadline`; what is not done by then is killed.
+    pub async fn stop(self, deadline: Duration) -> ExitReason {
+        let started = Instant::now();
+        self.stop_clients().await;
+        let all_closed = self.close_logs(started + deadline.min(CLOSE_DEADLINE)).await;
+        self.leave_notes(all_closed).await;
+        let rest = deadline.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
+        let reason = self.root.shutdown(rest).await;
+        info!(all_closed, elapsed = ?started.elapsed(), "stopped");
+        reason
+    }
+
+    async fn stop_clients(&self) {
+        for supervisor in ["client_listeners", "client_sessions"] {
+            let stop = supervision::OperatorCommand::Stop;
+            if let Err(error) = self.broker.tree.operate(supervisor, stop).await {
+                warn!(supervisor, %error, "could not be stopped");
+            }
+        }
+    }
+
+    async fn close_logs(&self, deadline: Instant) -> bool {
+        let mut closing = Vec::new();
+        for place in self.broker.partitions.places() {
+            let (reply, closed) = oneshot::channel();
+            let _ = place.replica.send(PartitionReplicaMessage::Close { reply });
+            closing.push((place, closed));
+        }
+        let mut all_closed = true;
+        for (place, closed) in closing {
+            if !matches!(timeout_at(deadline, closed).await, Ok(Ok(()))) {
+                warn!(partition = %place.name, "the log was not closed in order");
+                all_closed = false;
+            }
+        }
+        all_closed
+    }
+
+    async fn leave_notes(&self, all_closed: bool) {
+        let (directory, changed) = (self.directory.clone(), self.checkpoints.take_changed());
+        let epoch = self.broker.registration.epoch();
+        let write = move || {
+            if let Some(checkpoints) = changed {
+                write_checkpoints(&directory, &checkpoints)?;
+            }
+            if all_closed { directory.mark_clean_shutdown(epoch) } else { Ok(()) }
+        };
+        if let Some(Err(error)) = run_blocking(&*self.broker.ports.executor, write).await {
+            warn!(%error, "the orderly stop was not noted; the next start recovers");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Who holds which partition on this node: the only such table. It is read by every request and
+//! written when a replica comes or goes, so readers share an immutable map.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use imbl::HashMap;
+use metadata::{PartitionKey, PartitionState};
+use protocol::{LeaderEpoch, TopicPartition};
+use supervision::Address;
+use tokio::sync::Notify;
+
+use crate::partition_replica::PartitionReplicaMessage;
+use crate::partition_settings::PartitionSettings;
+use crate::read_view::ReadView;
+use crate::view_waiters::{Bell, ViewWaiters};
+
+/// The place of one partition on this node. It outlives restarts of its replica.
+#[derive(Debug)]
+pub struct PartitionPlace {
+    /// Its topic's incarnation, and its index.
+    pub key: PartitionKey,
+    /// Its name.
+    pub name: TopicPartition,
+    /// Its replica.
+    pub replica: Address<PartitionReplicaMessage>,
+    view: ArcSwapOption<ReadView>,
+    waiters: ViewWaiters,
+    settings: ArcSwap<PartitionSettings>,
+    pending_bytes: Arc<AtomicUsize>,
+    last_led_epoch: AtomicI32,
+    decided: ArcSwap<PartitionState>,
+}
+
+/// Bytes on their way into one partition's file; given back when dropped.
+#[derive(Debug)]
+pub struct PendingBytes {
+    counter: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for PendingBytes {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl PartitionPlace {
+    /// A place where nobody lives yet.
+    #[must_use]
+    pub fn new(
+        key: PartitionKey,
+        name: TopicPartition,
+        settings: Arc<PartitionSettings>,
+        decided: Arc<PartitionState>,
+    ) -> Self {
+        Self {
+            key,
+            name,
+            replica: Address::new(),
+            view: ArcSwapOption::empty(),
+            waiters: ViewWaiters::default(),
+            settings: ArcSwap::new(settings),
+            pending_bytes: Arc::default(),
+            last_led_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
+            decided: ArcSwap::new(decided),
+        }
+    }
+
+    /// The replica's picture; `None` while it does not lead.
+    #[must_use]
+    pub fn view(&self) -> Option<Arc<ReadView>> {
+        self.view.load_full()
+    }
+
+    /// Publishes a picture and wakes whoever waits for one.
+    pub fn publish(&self, view: ReadView) {
+        self.view.store(Some(Arc::new(view)));
+        self.waiters.ring();
+    }
+
+    /// Takes the picture away: the replica ended or stopped leading.
+    pub fn close(&self) {
+        self.view.store(None);
+        self.waiters.ring();
+    }
+
+    /// Which storage thread its writer lives on: the same for all of its writers.
+    #[must_use]
+    pub fn storage_hash(&self) -> u64 {
+        let (high, low) = self.key.topic_id.0.as_u64_pair();
+        high ^ low ^ u64::from(self.key.partition.0.unsigned_abs())
+    }
+
+    /// Leaves a bell that rings at the next picture.
+    pub fn leave_bell(&self, bell: &Bell) {
+        self.waiters.leave(bell);
+    }
+
+    /// The topic's settings as last published.
+    #[must_use]
+    pub fn settings(&self) -> Arc<PartitionSettings> {
+        self.settings.load_full()
+    }
+
+    /// Replaces the topic's settings.
+    pub fn set_settings(&self, settings: Arc<PartitionSettings>) {
+        self.settings.store(settings);
+    }
+
+    /// Takes room for `bytes` under the partition's cap; `None` if it is full. One batch always
+    /// fits into an empty partition.
+    #[must_use]
+    pub fn reserve(&self, bytes: usize, bytes_max: usize) -> Option<PendingBytes> {
+        let before = self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let reserved = PendingBytes { counter: Arc::clone(&self.pending_bytes), bytes };
+        (before == 0 || before.saturating_add(bytes) <= bytes_max).then_some(reserved)
+    }
+
+    /// What the cluster has agreed on about the partition, as last published.
+    #[must_use]
+    pub fn decided(&self) -> Arc<PartitionState> {
+        self.decided.load_full()
+    }
+
+    /// Remembers what the cluster has agreed on.
+    pub fn set_decided(&self, decided: Arc<PartitionState>) {
+        self.decided.store(decided);
+    }
+
+    /// The highest epoch that a replica led here since the process started: whoever stops leading
+    /// never resumes that epoch, also not after a restart of the replica.
+    #[must_use]
+    pub fn last_led_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch::new(self.last_led_epoch.load(Ordering::SeqCst))
+    }
+
+    /// Remembers that the epoch was led.
+    pub fn led(&self, epoch: LeaderEpoch) {
+        self.last_led_epoch.fetch_max(epoch.value(), Ordering::SeqCst);
+    }
+}
+
+/// The partitions of this node.
+#[derive(Debug, Default)]
+pub struct PartitionDirectory {
+    places: ArcSwap<HashMap<PartitionKey, Arc<PartitionPlace>>>,
+    changed: Notify,
+}
+
+impl PartitionDirectory {
+    /// The place of a partition, if this node holds a replica of it.
+    #[must_use]
+    pub fn find(&self, key: PartitionKey) -> Option<Arc<PartitionPlace>> {
+        self.places.load().get(&key).cloned()
+    }
+
+    /// Adds a place.
+    pub fn add(&self, place: &Arc<PartitionPlace>) {
+        self.places.rcu(|places| places.update(place.key, Arc::clone(place)));
+        self.changed.notify_waiters();
+    }
+
+    /// Removes a place and closes its view.
+    pub fn remove(&self, key: PartitionKey) -> Option<Arc<PartitionPlace>> {
+        let place = self.find(key)?;
+        self.places.rcu(|places| places.without(&key));
+        place.close();
+        Some(place)
+    }
+
+    /// Every place, in no order.
+    #[must_use]
+    pub fn places(&self) -> Vec<Arc<PartitionPlace>> {
+        self.places.load().values().cloned().collect()
+    }
+
+    /// How many partitions this node holds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.places.load().len()
+    }
+
+    /// Waits until each of these partitions is here and serves. Whoever waits sets a deadline.
+    pub async fn serving(&self, keys: &[PartitionKey]) {
+        for key in keys {
+            self.serves(*key).await;
+        }
+    }
+
+    async fn serves(&self, key: PartitionKey) {
+        let bell = Bell::default();
+        loop {
+            let added = self.changed.notified();
+            let Some(place) = self.find(key) else {
+                added.await;
+                continue;
+            };
+            place.leave_bell(&bell);
+            if place.view().is_some() {
+                return;
+            }
+            bell.rung().await;
+        }
+    }
+}

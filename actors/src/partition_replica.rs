@@ -1,0 +1,321 @@
+//! One per partition that this node holds: the shell over `replication::Replica`, and the parent of
+//! the partition's segment_writer.
+//!
+//! Supervised by `partitions`, one_for_one with backoff, then quarantine: a fault of one partition
+//! is nobody else's. Sent to by sessions and group coordinators (appends), by the publisher (what
+//! the controller decided), by maintenance and by its writer. Sends to its writer and to the
+//! controller, and publishes a read view that everybody else reads without asking.
+//!
+//! ```text
+//! recovering ──recovered──▶ waiting for an epoch ──elected──▶ leading ──▶ (ends with its writer)
+//!                                └───asks the controller──┘
+//! ```
+//!
+//! A restart keeps the files and the epochs led (in its place), and loses its machine: whoever
+//! waited for an ack gets `NOT_LEADER_OR_FOLLOWER`, which clients retry. It comes back as a
+//! non-leader and asks the controller for a new epoch, because its log may have lost what the old
+//! epoch wrote. Its mailbox is bounded by the bytes pending that senders must hold. It never touches
+//! a file, and never decides: the machine does.
+
+mod appends;
+mod leadership;
+mod opening;
+mod writing;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use commit_log::{AppendError, CommitLog, LogReader, LogResources, RecoveryReport};
+use metadata::PartitionState;
+use protocol::record_batch::BatchHeader;
+use protocol::{BrokerId, ErrorCode, Offset};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use replication::{Acks, Effects, Moment, Refusal, Replica, Ticket};
+use supervision::{Address, Counted, LeaseTable, OwnChild, OwnChildren, Status};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::broker::Registration;
+use crate::controller::ControllerMessage;
+use crate::log_checkpoints::LogCheckpoints;
+use crate::partition_directory::PartitionPlace;
+use crate::ports::Ports;
+use crate::segment_writer::{AppendReport, HeldBytes, LogLease, Poison, SegmentWriterMessage};
+
+/// Where an append stands, or why it does not.
+pub type AppendAnswer = Result<AppendPlace, AppendRefusal>;
+
+/// Where an append stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendPlace {
+    /// Offset of its first record; of the original's, if it was a duplicate.
+    pub base_offset: Offset,
+    /// The broker's time on it, where the topic is so set.
+    pub log_append_time: Option<i64>,
+    /// The first offset of the log.
+    pub log_start_offset: Offset,
+}
+
+/// Why an append was refused.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendRefusal {
+    /// By the replication machine.
+    #[error(transparent)]
+    Replica(#[from] Refusal),
+    /// By the log.
+    #[error(transparent)]
+    Log(#[from] AppendError),
+}
+
+impl AppendRefusal {
+    /// What the client is told.
+    #[must_use]
+    pub fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Replica(refusal) => refusal.error_code(),
+            Self::Log(error) => error.error_code(),
+        }
+    }
+}
+
+/// A batch that somebody wants appended.
+#[derive(Debug)]
+pub struct AppendRequest {
+    /// One whole batch, its checksum and counts checked.
+    pub batch: Bytes,
+    /// Its header.
+    pub header: BatchHeader,
+    /// What the sender waits for.
+    pub acks: Acks,
+    /// Memory that the batch holds until it is in the file.
+    pub held: HeldBytes,
+    /// Where the answer goes. Dropped unanswered, it means that the replica ended.
+    pub reply: oneshot::Sender<AppendAnswer>,
+}
+
+/// What a partition replica is told.
+pub enum PartitionReplicaMessage {
+    /// A session or a coordinator: append.
+    Append(AppendRequest),
+    /// From its writer: a group was written.
+    Appended(Vec<AppendReport>),
+    /// From a flush: everything below is on disk.
+    Flushed(Offset),
+    /// From its writer: the log start offset moved.
+    LogStartMoved(Offset),
+    /// From the publisher: what the cluster agreed on about this partition.
+    Decided(Arc<PartitionState>),
+    /// From the publisher: the topic's settings changed; they are in the place.
+    SettingsChanged,
+    /// From itself: recovery ended.
+    Opened(Box<Result<(CommitLog, RecoveryReport), commit_log::LogError>>),
+    /// From itself: ask the controller again for an epoch.
+    ElectionDue,
+    /// A session: delete the records below this offset.
+    DeleteRecords {
+        /// The first offset to keep; [`Offset::UNKNOWN`] means the high watermark.
+        offset: Offset,
+        /// The log start offset afterwards.
+        reply: oneshot::Sender<Result<Offset, ErrorCode>>,
+    },
+    /// Maintenance: delete what retention gives up. Ignored while it does not lead.
+    ApplyRetention,
+    /// From its writer: nothing was appended for a while.
+    WriterIdle,
+    /// From its writer, its last act: the log, dormant.
+    WriterRetired(Box<CommitLog>),
+    /// An orderly stop: flush, close the log cleanly, say where it ends.
+    Close {
+        /// Told when the log is closed.
+        reply: oneshot::Sender<()>,
+    },
+    /// For the failure demonstrations: fail as named, in the replica or in its writer.
+    Poison {
+        /// How.
+        poison: Poison,
+        /// Whether the writer fails, or the replica itself.
+        in_writer: bool,
+    },
+}
+
+/// Everything a replica is born with.
+pub struct PartitionReplicaArguments {
+    /// Its place.
+    pub place: Arc<PartitionPlace>,
+    /// The node it is on.
+    pub this_broker: BrokerId,
+    /// Which start of the replica this is.
+    pub incarnation: u64,
+    /// The partition's directory.
+    pub directory: PathBuf,
+    /// What the logs of the node share.
+    pub resources: LogResources,
+    /// What the directory's checkpoints know about the logs.
+    pub checkpoints: Arc<LogCheckpoints>,
+    /// The world.
+    pub ports: Ports,
+    /// Who may own which directory.
+    pub leases: LeaseTable<PathBuf>,
+    /// Who elects.
+    pub controller: Address<ControllerMessage>,
+    /// The node's registration.
+    pub registration: Registration,
+    /// What it shows in the tree.
+    pub status: Status,
+    /// Where it shows its writer.
+    pub own_children: OwnChildren,
+    /// How long a writer may be idle.
+    pub writer_idle_after: Duration,
+}
+
+/// See the head of this file.
+pub struct PartitionReplica;
+
+/// Where the log is.
+enum LogPlace {
+    /// Being recovered; or lost, and the replica is about to end.
+    Elsewhere,
+    /// Here, dormant: no writer, no open file.
+    Dormant(Box<CommitLog>),
+    /// With the writer.
+    Writing(ActorRef<SegmentWriterMessage>),
+    /// With the writer, which is about to give it back.
+    Retiring,
+}
+
+/// How long the incarnation before may take to let go of the directory.
+const LEASE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// An append that waits for its answer.
+struct Waiting {
+    log_append_time: Option<i64>,
+    reply: oneshot::Sender<AppendAnswer>,
+}
+
+/// What a replica knows.
+pub struct PartitionReplicaState {
+    machine: Replica,
+    effects: Effects,
+    waiting: HashMap<Ticket, Waiting>,
+    next_ticket: Ticket,
+    /// Appends forwarded to the writer and not reported back.
+    forwarded: usize,
+    log: LogPlace,
+    reader: Option<LogReader>,
+    /// Messages that wait for the log to come back from a writer that retires.
+    postponed: Vec<PartitionReplicaMessage>,
+    /// The newest decision of the controller.
+    decided: Arc<PartitionState>,
+    /// Where the leadership began.
+    epoch_start_offset: Offset,
+    /// The writer's place in the tree.
+    shown_writer: Option<OwnChild>,
+    origin: Instant,
+    arguments: PartitionReplicaArguments,
+    /// Last: the next incarnation opens the log when this is dropped.
+    lease: LogLease,
+}
+
+impl Actor for PartitionReplica {
+    type Msg = Counted<PartitionReplicaMessage>;
+    type State = PartitionReplicaState;
+    type Arguments = PartitionReplicaArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let directory = arguments.directory.clone();
+        let lease = arguments.leases.acquire(directory, LEASE_DEADLINE).await?;
+        let state = PartitionReplicaState {
+            machine: Replica::new(),
+            effects: Effects::new(),
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            forwarded: 0,
+            log: LogPlace::Elsewhere,
+            reader: None,
+            postponed: Vec::new(),
+            decided: arguments.place.decided(),
+            epoch_start_offset: Offset::ZERO,
+            shown_writer: None,
+            origin: Instant::now(),
+            arguments,
+            lease,
+        };
+        state.start_opening(&myself);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.on_message(message.open(), &myself).await
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            // the only child is the writer: its failure is this replica's
+            SupervisionEvent::ActorFailed(_, error) => Err(error),
+            SupervisionEvent::ActorTerminated(_, _, reason) => state.on_writer_ended(reason),
+            _ => Ok(()),
+        }
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.refuse_all();
+        Ok(())
+    }
+}
+
+impl PartitionReplicaState {
+    async fn on_message(
+        &mut self,
+        message: PartitionReplicaMessage,
+        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
+    ) -> Result<(), ActorProcessingErr> {
+        use PartitionReplicaMessage as Message;
+        match message {
+            Message::Append(request) => self.on_append(request, myself).await?,
+            Message::Appended(reports) => self.on_appended(reports),
+            Message::Flushed(offset) => self.on_flushed(offset),
+            Message::LogStartMoved(offset) => self.on_log_start_moved(offset),
+            Message::Decided(state) => self.on_decided(state, myself)?,
+            Message::SettingsChanged => self.on_settings_changed(),
+            Message::Opened(opened) => self.on_opened(*opened, myself)?,
+            Message::ElectionDue => self.ask_for_election(myself),
+            Message::DeleteRecords { offset, reply } => {
+                self.on_delete_records(offset, reply, myself).await?;
+            }
+            Message::ApplyRetention => self.on_apply_retention(myself).await?,
+            Message::WriterIdle => self.on_writer_idle(),
+            Message::WriterRetired(log) => self.on_writer_retired(log, myself),
+            Message::Close { reply } => self.on_close(reply, myself)?,
+            Message::Poison { poison, in_writer } => {
+                self.on_poison(poison, in_writer, myself).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Time for the machine: since this replica started.
+    fn now(&self) -> Moment {
+        Moment::new(self.origin.elapsed())
+    }
+}

@@ -1,0 +1,86 @@
+//! From the files to a log at hand, and back at an orderly stop.
+
+use commit_log::{CommitLog, LogError, RecoveryReport};
+use ractor::{ActorProcessingErr, ActorRef};
+use supervision::Counted;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
+
+impl PartitionReplicaState {
+    /// Recovers the log on a storage thread; the result comes back as a message.
+    pub(super) fn start_opening(&self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
+        let arguments = &self.arguments;
+        let resources = arguments.resources.clone();
+        let directory = arguments.directory.clone();
+        let settings = arguments.place.settings().log.clone();
+        let hints = arguments.checkpoints.hints(
+            &arguments.place.name,
+            arguments.incarnation == 1,
+            arguments.ports.clock.wall_ms(),
+        );
+        let (myself, lease) = (myself.clone(), self.lease.clone());
+        arguments.ports.executor.run(Box::new(move || {
+            let opened = CommitLog::open(&resources, &directory, settings, hints);
+            let _ = myself.cast(PartitionReplicaMessage::Opened(Box::new(opened)).into());
+            drop(lease);
+        }));
+    }
+
+    pub(super) fn on_opened(
+        &mut self,
+        opened: Result<(CommitLog, RecoveryReport), LogError>,
+        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
+    ) -> Result<(), ActorProcessingErr> {
+        let (mut log, report) = opened?;
+        self.tell_of_recovery(&report);
+        log.become_dormant()?;
+        self.reader = Some(log.reader());
+        self.report_checkpoint(&log);
+        self.log = LogPlace::Dormant(Box::new(log));
+        self.take_up_role(myself)
+    }
+
+    fn tell_of_recovery(&self, report: &RecoveryReport) {
+        let partition = &self.arguments.place.name;
+        if let Some(offset) = report.cut_from {
+            let bytes = report.cut_bytes;
+            warn!(%partition, %offset, bytes, "cut a torn tail and kept it aside");
+        } else if report.scanned_bytes > 0 {
+            info!(%partition, bytes = report.scanned_bytes, "recovered");
+        }
+    }
+
+    /// Tells the directory's checkpoints where the log stands.
+    pub(super) fn report_checkpoint(&self, log: &CommitLog) {
+        let arguments = &self.arguments;
+        let (recovery_point, log_start) = (log.recovery_point(), log.log_start_offset());
+        arguments.checkpoints.report(&arguments.place.name, recovery_point, log_start);
+    }
+
+    /// An orderly stop: the writer gives the log back first.
+    pub(super) fn on_close(
+        &mut self,
+        reply: oneshot::Sender<()>,
+        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.stop_leading();
+        if self.retire_writer() {
+            self.postponed.push(PartitionReplicaMessage::Close { reply });
+            return Ok(());
+        }
+        if let LogPlace::Dormant(log) = std::mem::replace(&mut self.log, LogPlace::Elsewhere) {
+            let closed = log.close_cleanly()?;
+            let arguments = &self.arguments;
+            arguments.checkpoints.report(
+                &arguments.place.name,
+                closed.recovery_point,
+                closed.log_start_offset,
+            );
+        }
+        let _ = reply.send(());
+        myself.stop(Some("closed".to_owned()));
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Every supervisor of the node and every child that it begins with, in one place. The drawing is in
+//! this crate's README.
+
+use std::time::Duration;
+
+use supervision::{
+    Address, ChildSpec, DynamicSupervisor, RestartIntensity, Shutdown, Strategy, SupervisorSpec,
+};
+
+use crate::admin::{AdminArguments, AdminServer};
+use crate::broker_lifecycle::{BrokerLifecycle, LifecycleArguments};
+use crate::client_listener::{ClientListener, ClientListenerArguments};
+use crate::controller::{ControllerActor, ControllerArguments, ControllerMessage};
+use crate::log_maintenance::{LogMaintenance, MaintenanceArguments};
+use crate::metadata_publisher::{MetadataPublisher, PublisherArguments, PublisherMessage};
+use crate::metadata_quorum::{MetadataQuorum, QuorumArguments, QuorumMessage};
+
+/// How long an actor that only holds memory may take to end.
+const QUICK_END: Duration = Duration::from_secs(5);
+
+/// Everything the tree is made of.
+pub struct TreeParts {
+    /// The quorum, and where it is found.
+    pub quorum: (Address<QuorumMessage>, QuorumArguments),
+    /// The publisher, and where it is found.
+    pub publisher: (Address<PublisherMessage>, PublisherArguments),
+    /// The controller, and where it is found.
+    pub controller: (Address<ControllerMessage>, ControllerArguments),
+    /// The lifecycle.
+    pub lifecycle: LifecycleArguments,
+    /// The replicas.
+    pub partitions: DynamicSupervisor,
+    /// The group coordinators.
+    pub groups: DynamicSupervisor,
+    /// Retention and checkpoints.
+    pub maintenance: MaintenanceArguments,
+    /// The sessions.
+    pub sessions: DynamicSupervisor,
+    /// The listeners.
+    pub listeners: Vec<ClientListenerArguments>,
+    /// The admin server, if there is one.
+    pub admin: Option<AdminArguments>,
+}
+
+impl TreeParts {
+    /// The node: what stands on the cluster's word comes after it, and restarts with it.
+    #[must_use]
+    pub fn node(self) -> SupervisorSpec {
+        let Self { partitions, groups, sessions, .. } = &self;
+        let (partitions, groups, sessions) = (partitions.clone(), groups.clone(), sessions.clone());
+        let (maintenance, listeners) = (self.maintenance.clone(), self.listeners.clone());
+        let admin = self.admin.clone();
+        let mut node = SupervisorSpec::new(Strategy::RestForOne)
+            .child(ChildSpec::supervisor("cluster", self.cluster()))
+            .child(ChildSpec::dynamic_supervisor("partitions", &partitions))
+            .child(ChildSpec::dynamic_supervisor("groups", &groups))
+            .child(ChildSpec::supervisor("maintenance", maintenance_of(&maintenance)))
+            .child(ChildSpec::dynamic_supervisor("client_sessions", &sessions))
+            .child(ChildSpec::supervisor("client_listeners", listeners_of(listeners)));
+        if let Some(admin) = admin {
+            node = node.child(ChildSpec::actor("admin", move |_| (AdminServer, admin.clone())));
+        }
+        node
+    }
+
+    fn cluster(self) -> SupervisorSpec {
+        let (quorum_address, quorum) = self.quorum;
+        let (publisher_address, publisher) = self.publisher;
+        let (controller_address, controller) = self.controller;
+        let lifecycle = self.lifecycle;
+        let quorum_child =
+            ChildSpec::addressed_actor("metadata_quorum", &quorum_address, move |_| {
+                (MetadataQuorum, quorum.clone())
+            });
+        let publish = move |_: &_| (MetadataPublisher, publisher.clone());
+        let control = move |_: &_| (ControllerActor, controller.clone());
+        let quick = Shutdown::Prompt(QUICK_END);
+        SupervisorSpec::new(Strategy::RestForOne)
+            .intensity(RestartIntensity::default())
+            .child(quorum_child)
+            .child(ChildSpec::addressed_actor("metadata_publisher", &publisher_address, publish))
+            .child(
+                ChildSpec::addressed_actor("controller", &controller_address, control)
+                    .shutdown(quick),
+            )
+            .child(
+                ChildSpec::actor("broker_lifecycle", move |_| (BrokerLifecycle, lifecycle.clone()))
+                    .shutdown(quick),
+            )
+    }
+}
+
+fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
+    let arguments = arguments.clone();
+    SupervisorSpec::new(Strategy::OneForOne)
+        .child(ChildSpec::actor("log_maintenance", move |_| (LogMaintenance, arguments.clone())))
+}
+
+fn listeners_of(listeners: Vec<ClientListenerArguments>) -> SupervisorSpec {
+    let mut spec = SupervisorSpec::new(Strategy::OneForOne);
+    for listener in listeners {
+        let id = listener.listener.name.to_string();
+        let make = move |context: &supervision::StartContext| {
+            let arguments =
+                ClientListenerArguments { status: Some(context.status()), ..listener.clone() };
+            (ClientListener, arguments)
+        };
+        spec = spec.child(ChildSpec::actor(id, make).shutdown(Shutdown::Prompt(QUICK_END)));
+    }
+    spec
+}
