@@ -25,6 +25,7 @@ use crate::tail::ActiveSegment;
 use crate::{LogError, LogReader, LogResources, LogSettings};
 
 pub use lifecycle::CleanlyClosed;
+pub(crate) use segment_removal::retention_facts;
 
 /// What a producer's idempotence rests on, as DescribeProducers tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ pub mod checkpoint;
 mod commit_log;
 mod directory_identity;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+mod faulty_storage;
 mod flush;
 mod leader_epochs;
 mod log_directory;
@@ -39,6 +41,8 @@ pub use checkpoint::CheckpointDamage;
 pub use commit_log::{CleanlyClosed, CommitLog, ProducerSummary, SegmentSummary};
 pub use directory_identity::{DirectoryIdentity, IdentityDamage};
 pub use error::{AppendError, Damage, FlushEvidence, LogError, ReadError, is_space_error};
+#[cfg(any(test, feature = "testing"))]
+pub use faulty_storage::{FaultyOperation, FaultyStorage};
 pub use flush::{FlushJob, FlushResult};
 pub use log_directory::{DirectoryError, LogDirectory, parse_partition_directory};
 pub use opening::{OpenHints, RecoveryReport};

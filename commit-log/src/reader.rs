@@ -9,8 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::{LeaderEpoch, Offset};
 
-use crate::ReadError;
+use crate::commit_log::retention_facts;
+use crate::retention::{RetentionInput, segments_to_delete};
 use crate::shared_log::SharedLog;
+use crate::{LogError, LogSettings, ReadError};
 
 pub use timestamps::TimedBatch;
 
@@ -109,6 +111,24 @@ impl LogReader {
     #[must_use]
     pub fn log_end_offset(&self) -> Offset {
         self.shared.log_end_offset()
+    }
+
+    /// How many segments retention would delete now, so that an idle log's owner is woken only if
+    /// there is something to do. May read from the disk: for storage threads.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn deletable_segments(
+        &self,
+        settings: &LogSettings,
+        now_ms: i64,
+        high_watermark: Offset,
+    ) -> Result<usize, LogError> {
+        let segments = self.shared.segments();
+        let facts = retention_facts(&self.shared, &segments)?;
+        let log_start_offset = self.log_start_offset();
+        let input = RetentionInput { now_ms, high_watermark, log_start_offset };
+        Ok(segments_to_delete(&facts, settings, input))
     }
 
     /// Changes with every truncation: what was read under one generation may be gone in the next.

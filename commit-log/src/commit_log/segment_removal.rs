@@ -11,6 +11,7 @@ use crate::log_files::remove;
 use crate::retention::{RetentionInput, SegmentFacts, segments_to_delete};
 use crate::segment::Segment;
 use crate::segment_files::{FileKind, deleted_path};
+use crate::shared_log::SharedLog;
 use crate::{LogError, SegmentSummary};
 
 /// A file renamed that waits to be removed.
@@ -62,7 +63,7 @@ impl CommitLog {
             producers.expire(now_ms, self.settings.producer_id_expiration_ms);
         }
         let segments = self.shared.segments();
-        let facts = self.retention_facts(&segments)?;
+        let facts = retention_facts(&self.shared, &segments)?;
         let log_start_offset = self.log_start_offset();
         let input = RetentionInput { now_ms, high_watermark, log_start_offset };
         let count = segments_to_delete(&facts, &self.settings, input);
@@ -79,19 +80,6 @@ impl CommitLog {
             active: false,
         };
         Ok(deleted.iter().map(summary).collect())
-    }
-
-    fn retention_facts(&self, segments: &[Arc<Segment>]) -> Result<Vec<SegmentFacts>, LogError> {
-        let next = segments.iter().skip(1).map(|segment| segment.base_offset());
-        let ends = next.chain([self.log_end_offset()]);
-        let facts = segments.iter().zip(ends).map(|(segment, end_offset)| {
-            let timestamp = segment.retention_timestamp(self.resources());
-            let path = || segment.path(FileKind::TimeIndex);
-            let last_timestamp = timestamp
-                .map_err(|source| LogError::storage("reading a time index", &path(), source))?;
-            Ok(SegmentFacts { end_offset, bytes: segment.end(), last_timestamp })
-        });
-        facts.collect()
     }
 
     /// Takes segments from the start out of the log. The new log start offset is on disk before
@@ -139,4 +127,21 @@ impl CommitLog {
         }
         Ok(removed)
     }
+}
+
+/// What the retention decision needs to know of the segments; may read time indexes.
+pub(crate) fn retention_facts(
+    shared: &SharedLog,
+    segments: &[Arc<Segment>],
+) -> Result<Vec<SegmentFacts>, LogError> {
+    let next = segments.iter().skip(1).map(|segment| segment.base_offset());
+    let ends = next.chain([shared.log_end_offset()]);
+    let facts = segments.iter().zip(ends).map(|(segment, end_offset)| {
+        let timestamp = segment.retention_timestamp(&shared.resources);
+        let path = || segment.path(FileKind::TimeIndex);
+        let last_timestamp = timestamp
+            .map_err(|source| LogError::storage("reading a time index", &path(), source))?;
+        Ok(SegmentFacts { end_offset, bytes: segment.end(), last_timestamp })
+    });
+    facts.collect()
 }

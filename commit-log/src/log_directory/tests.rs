@@ -64,10 +64,10 @@ fn a_deleted_partitions_name_is_free_at_once() {
     let directory = open(folder.path(), 1).unwrap();
     let orders = partition("orders-v1.0", 3);
     std::fs::create_dir(directory.partition_path(&orders)).unwrap();
-    assert_eq!(directory.partitions().unwrap(), [orders.clone()]);
+    assert_eq!(directory.partitions().unwrap(), std::slice::from_ref(&orders));
     let deleted = directory.delete_partition(&orders, TopicId(Uuid::from_u128(7))).unwrap();
     assert!(directory.partitions().unwrap().is_empty());
-    assert_eq!(directory.leftover_deleted().unwrap(), [deleted.clone()]);
+    assert_eq!(directory.leftover_deleted().unwrap(), std::slice::from_ref(&deleted));
     directory.remove_deleted(&deleted).unwrap();
     assert!(directory.leftover_deleted().unwrap().is_empty());
 }

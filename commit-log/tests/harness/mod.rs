@@ -1,6 +1,7 @@
 //! What the tests of this crate share: batches, logs, and reading a log back.
 
 #![allow(dead_code, reason = "every test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
