@@ -46,7 +46,7 @@ struct Life {
     restarts: u64,
     last_exit: Option<ExitReason>,
     /// Why a supervisor says that it ends; its parent sees only that it did.
-    own_end: Option<ExitReason>,
+    own_end: Option<Box<ExitReason>>,
     status: Option<Status>,
 }
 
@@ -166,11 +166,11 @@ impl Place {
 
     /// The first reason given for one end counts.
     pub(crate) fn set_own_end(&self, reason: ExitReason) {
-        self.lock_life().own_end.get_or_insert(reason);
+        self.lock_life().own_end.get_or_insert(Box::new(reason));
     }
 
     pub(crate) fn own_end(&self) -> Option<ExitReason> {
-        self.lock_life().own_end.clone()
+        self.lock_life().own_end.as_deref().cloned()
     }
 
     /// The empty status of a new incarnation.

@@ -22,7 +22,8 @@ use tokio::time::Instant;
 
 pub(super) struct DynamicState {
     rules: Arc<DynamicSupervisorSpec>,
-    children: HashMap<ChildId, Kept>,
+    /// Boxed, because a hash map has room to spare for every entry.
+    children: HashMap<ChildId, Box<Kept>>,
     jitter: Jitter,
     roster: Roster,
     place: Arc<Place>,
@@ -95,19 +96,22 @@ impl DynamicState {
 
     pub(super) fn on_start_child(&mut self, spec: ChildSpec, reply: Option<StartReply>) {
         if let Err(error) = self.may_start(&spec.id) {
-            answer(reply, Err(error));
+            match reply {
+                Some(reply) => answer(Some(reply), Err(error)),
+                None => tracing::warn!(child = %spec.id, %error, "a child was not started"),
+            }
             return;
         }
         let (id, published) = (spec.id.clone(), spec.published.clone());
         let below = PlaceSpec { id: id.clone(), kind: spec.kind, order: 0, published };
         let child = Child::new(spec, self.place.add_child(below));
-        let mut kept = Kept {
+        let mut kept = Box::new(Kept {
             child,
             restarts: RestartHistory::default(),
             fate: None,
             start_reply: reply,
             stop_replies: Vec::new(),
-        };
+        });
         kept.child.start(&mut self.roster);
         self.children.insert(id, kept);
     }
