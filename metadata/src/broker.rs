@@ -53,7 +53,7 @@ impl fmt::Display for HostAndPort {
     }
 }
 
-/// How a listener's bytes are protected; the numbers are Kafka's.
+/// How a listener's bytes are protected; the numbers are Kafka's. Append-only, as a part of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SecurityProtocol {
     /// As they are.
@@ -105,7 +105,8 @@ pub struct BrokerEndpoint {
     pub security: SecurityProtocol,
 }
 
-/// One registration of a broker: what a process said of itself when it started.
+/// One registration of a broker: what a process said of itself when it started. A record holds it,
+/// so its fields are never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerRegistration {
     /// Which broker.

@@ -65,7 +65,8 @@ impl fmt::Display for PartitionKey {
 }
 
 /// The whole state of a partition. A record carries it whole, so that a reader of the log sees
-/// what holds after each change, without the changes before.
+/// what holds after each change, without the changes before. Its fields are never changed: what is
+/// to be added comes with a record of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionState {
     /// Every broker that should hold a replica, the preferred leader first. Never empty, no

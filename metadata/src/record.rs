@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::broker::{BrokerRegistration, ClusterId};
 use crate::partition::{PartitionKey, PartitionState};
 
-/// Whose settings a setting belongs to.
+/// Whose settings a setting belongs to. Append-only, as a part of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SettingResource {
     /// One topic.
