@@ -220,5 +220,7 @@ mod tests {
         let (given, highest) = (LeaderEpoch::new(1), LeaderEpoch::new(1));
         assert!(!Refusal::LeaderEpochSpent { given, highest }.is_retryable());
         assert!(!Refusal::InvalidTerm { broker: BrokerId(1) }.is_retryable());
+        let (offset, high_watermark) = (Offset::new(2), Offset::new(1));
+        assert!(!Refusal::OffsetOutOfRange { offset, high_watermark }.is_retryable());
     }
 }
