@@ -43,12 +43,14 @@ pub(crate) enum Life {
         up: Up,
         since: Instant,
     },
-    /// Asked to end for this reason; `up` for its task's id.
+    /// Asked to end for this reason. `is_gone`: the report of that has come, but not the event of
+    /// its end, which came before it: the two ports are not read at one instant.
     Stopping {
         up: Up,
         reason: &'static str,
+        is_gone: bool,
     },
-    /// It has ended by itself, but something of it is still left.
+    /// It has ended, but something of it is still left.
     Leaving,
     /// Not to be started by itself.
     Ended(End),
@@ -156,7 +158,7 @@ impl Child {
         self.place.set_state(NodeState::Stopping);
         let landing = self.landing(&up, reason, deadline);
         landing.spawn(self.spec.id.clone(), self.incarnation, roster.report.clone());
-        self.life = Life::Stopping { up, reason };
+        self.life = Life::Stopping { up, reason, is_gone: false };
     }
 
     /// The stop of what is up, for a supervisor that waits for it itself.
@@ -276,10 +278,14 @@ impl Child {
                 self.leave(state, roster);
                 Some((reason, since))
             }
-            Life::Stopping { up, reason } => {
-                let reason = exit.reason(up.task, Some(reason));
+            Life::Stopping { up, reason, is_gone } => {
+                let (reason, is_gone) = (exit.reason(up.task, Some(reason)), *is_gone);
                 self.on_over(Some(actor), &reason);
                 self.place.leave_state(state);
+                self.life = Life::Leaving;
+                if is_gone {
+                    self.wait_until_gone(roster);
+                }
                 None
             }
             Life::Waiting | Life::Starting { .. } | Life::Leaving | Life::Ended(_) => None,
@@ -290,6 +296,10 @@ impl Child {
         self.place.set_state(NodeState::Stopping);
         self.place.leave_state(state);
         self.life = Life::Leaving;
+        self.wait_until_gone(roster);
+    }
+
+    fn wait_until_gone(&self, roster: &Roster) {
         let (place, id) = (self.place.clone(), self.spec.id.clone());
         Landing::spawn_wait(place, id, self.incarnation, roster.report.clone());
     }
@@ -305,26 +315,33 @@ impl Child {
         self.place.set_descendants_stopped();
     }
 
-    /// Nothing is left of it, says a report. False: the report is stale, or its state is still
-    /// being dropped and another report will come.
-    pub(crate) fn on_down_reported(&mut self, incarnation: u64, roster: &mut Roster) -> bool {
+    /// Nothing is left of it (or, not `gone`, too much for too long), says a report. False: the
+    /// report is stale, or something is left nonetheless and another report will come.
+    pub(crate) fn on_down_reported(
+        &mut self,
+        incarnation: u64,
+        gone: bool,
+        roster: &mut Roster,
+    ) -> bool {
         if incarnation != self.incarnation {
             return false;
         }
-        let (up, reason) = match &self.life {
-            Life::Stopping { up, reason } => (up, reason),
-            Life::Leaving => return true,
-            Life::Waiting | Life::Starting { .. } | Life::Running { .. } | Life::Ended(_) => {
-                return false;
+        match &mut self.life {
+            Life::Stopping { is_gone, .. } if gone => {
+                *is_gone = true;
+                false
             }
-        };
-        if !self.place.is_state_dropped() {
-            let again = self.landing(up, reason, None);
-            again.spawn(self.spec.id.clone(), incarnation, roster.report.clone());
-            return false;
+            Life::Stopping { up, .. } => {
+                roster.strike(up.actor.get_id());
+                true
+            }
+            Life::Leaving if gone && !self.place.is_state_dropped() => {
+                self.wait_until_gone(roster);
+                false
+            }
+            Life::Leaving => true,
+            Life::Waiting | Life::Starting { .. } | Life::Running { .. } | Life::Ended(_) => false,
         }
-        roster.strike(up.actor.get_id());
-        true
     }
 
     /// Notes a failure and returns the delay before the next start.

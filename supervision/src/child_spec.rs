@@ -5,17 +5,19 @@ use crate::backoff::Backoff;
 use crate::child_id::ChildId;
 use crate::dynamic_supervisor::{self, DynamicSupervisor};
 use crate::exit_reason::ExitReason;
+use crate::place::Remains;
 use crate::published_actor::{At, PublishedActor, PublishedOnThread};
 use crate::start::{Factory, StartContext, StartError, Started};
 use crate::supervisor::{self, SupervisorSpec};
 use crate::tree_node::NodeKind;
 use futures_util::FutureExt;
 use ractor::thread_local::{ThreadLocalActor, ThreadLocalActorSpawner};
-use ractor::{Actor, ActorCell, ActorRef};
+use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// When a child that ended is started again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,7 +147,7 @@ impl ChildSpec {
         let spawner = spawner.clone();
         Self::new(id, move |context| {
             let arguments = make(&context);
-            spawn_on_thread::<A>(arguments, spawner.clone(), context.supervisor())
+            spawn_on_thread::<A>(arguments, spawner.clone(), context)
         })
     }
 
@@ -166,7 +168,7 @@ impl ChildSpec {
         let (address, spawner) = (address.clone(), spawner.clone());
         let factory = move |context: StartContext| {
             let at = At { arguments: make(&context), address: address.clone() };
-            spawn_on_thread::<PublishedOnThread<A, M>>(at, spawner.clone(), context.supervisor())
+            spawn_on_thread::<PublishedOnThread<A, M>>(at, spawner.clone(), context)
         };
         Self { published: Some(published), ..Self::new(id, factory) }
     }
@@ -243,29 +245,37 @@ async fn spawn<A: Actor>(
 async fn spawn_on_thread<A: ThreadLocalActor>(
     arguments: A::Arguments,
     spawner: ThreadLocalActorSpawner,
-    supervisor: ActorCell,
+    context: StartContext,
 ) -> Result<Started, StartError> {
     // The future of `spawn_linked` need not be `Send` for every thread-local actor; this is.
-    let (actor, start) = A::spawn_linked_instant(None, arguments, supervisor, spawner)?;
-    let abandoned = KillOnDrop(Some(actor.get_cell()));
-    let task = start.await.map_err(StartError::failed)??;
-    abandoned.disarm();
+    let (actor, start) = A::spawn_linked_instant(None, arguments, context.supervisor(), spawner)?;
+    let mut start = ThreadStart { actor: actor.get_cell(), start: Some(start), context };
+    let task = start.finish().await?;
     Ok(Started::from((actor, task)))
 }
 
-/// Ends an actor whose start nobody waits for any more.
-struct KillOnDrop(Option<ActorCell>);
+/// A start on another thread. If nobody waits for it any more, it is killed, and whatever it still
+/// does is waited for by the next one.
+struct ThreadStart {
+    actor: ActorCell,
+    start: Option<JoinHandle<Result<JoinHandle<()>, SpawnErr>>>,
+    context: StartContext,
+}
 
-impl KillOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
+impl ThreadStart {
+    async fn finish(&mut self) -> Result<JoinHandle<()>, StartError> {
+        let Some(start) = self.start.as_mut() else { return Err(StartError::Cancelled) };
+        let outcome = start.await;
+        self.start = None;
+        Ok(outcome.map_err(StartError::failed)??)
     }
 }
 
-impl Drop for KillOnDrop {
+impl Drop for ThreadStart {
     fn drop(&mut self) {
-        if let Some(actor) = self.0.take() {
-            actor.kill();
+        if let Some(start) = self.start.take() {
+            self.actor.kill();
+            self.context.place.leave_now(Remains::Start(start));
         }
     }
 }

@@ -36,8 +36,10 @@ pub(crate) struct ChildReport {
 
 pub(crate) enum ChildResult {
     Start(Result<Up, StartError>),
-    /// Nothing is left of it.
-    Down,
+    /// Nothing is left of it, or (`gone` is false) it could not be waited for any longer.
+    Down {
+        gone: bool,
+    },
 }
 
 /// An incarnation that is up, as its supervisor knows it.
@@ -64,6 +66,7 @@ impl Launch {
         let (cancel, cancelled) = oneshot::channel();
         let (id, incarnation) = (self.spec.id.clone(), self.incarnation);
         let place = self.place.clone();
+        let under_way = self.place.begin_start();
         task::spawn(async move {
             let outcome = tokio::select! {
                 biased;
@@ -75,6 +78,7 @@ impl Launch {
                 drop(timeout(ABANDONED + KILL_GRACE, place.gone()).await);
             }
             report(ChildReport { id, incarnation, result: ChildResult::Start(outcome) });
+            drop(under_way);
         });
         cancel
     }
@@ -132,8 +136,8 @@ impl Landing {
     /// Stops in a task of its own and reports when nothing is left.
     pub(crate) fn spawn(self, id: ChildId, incarnation: u64, report: Reporter) {
         task::spawn(async move {
-            self.run().await;
-            report(ChildReport { id, incarnation, result: ChildResult::Down });
+            let gone = self.run().await;
+            report(ChildReport { id, incarnation, result: ChildResult::Down { gone } });
         });
     }
 
@@ -141,10 +145,11 @@ impl Landing {
     /// and reports.
     pub(crate) fn spawn_wait(place: Arc<Place>, id: ChildId, incarnation: u64, report: Reporter) {
         task::spawn(async move {
-            if timeout(KILL_GRACE, place.gone()).await.is_err() {
+            let gone = timeout(KILL_GRACE, place.gone()).await.is_ok();
+            if !gone {
                 tracing::error!(path = place.path(), "left behind: ended, but not gone");
             }
-            report(ChildReport { id, incarnation, result: ChildResult::Down });
+            report(ChildReport { id, incarnation, result: ChildResult::Down { gone } });
         });
     }
 
@@ -156,17 +161,20 @@ impl Landing {
     }
 
     /// Asks it to end, kills it when its time is over, and waits until nothing is left.
-    pub(crate) async fn run(self) {
+    /// False: it is not gone, but its time is over.
+    pub(crate) async fn run(self) -> bool {
         if let Some(deadline) = self.ask_to_end() {
             if timeout_at(deadline, self.place.gone()).await.is_ok() {
-                return;
+                return true;
             }
             tracing::warn!(path = self.place.path(), "killed: it did not end in time");
         }
         self.up.actor.kill();
-        if timeout(KILL_GRACE, self.place.gone()).await.is_err() {
+        let gone = timeout(KILL_GRACE, self.place.gone()).await.is_ok();
+        if !gone {
             tracing::error!(path = self.place.path(), "left behind: killed, but not gone");
         }
+        gone
     }
 
     /// Asks for an orderly end; `None` if it is to be killed at once.

@@ -12,6 +12,7 @@ mod exit_reason;
 mod launch;
 mod lease;
 mod notice;
+mod occupancy;
 mod operator;
 mod own_children;
 mod panics;

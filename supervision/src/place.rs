@@ -4,12 +4,13 @@ use crate::address::Published;
 use crate::child_id::ChildId;
 use crate::exit_reason::ExitReason;
 use crate::notice::{Notice, NoticeEvent};
+use crate::occupancy::Occupancy;
 use crate::operator::OperatorRequest;
 use crate::status::Status;
 use crate::tree::Registry;
 use crate::tree_node::{NodeKind, NodeState, TreeNode, unix_millis};
-use ractor::ActorCell;
 use ractor::actor::messages::BoxedState;
+use ractor::{ActorCell, SpawnErr};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -34,8 +35,11 @@ pub(crate) struct Place {
     life: Mutex<Life>,
     /// Whatever may still be left of the last incarnation.
     remains: tokio::sync::Mutex<Option<Remains>>,
-    /// The state that travelled to the supervisor when the actor ended cleanly.
-    state_drop: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Starts under way. Only those above wait for them: whoever starts or stops this child itself
+    /// has the start's report.
+    starts: Occupancy,
+    /// States being dropped that travelled to the supervisor when their actor ended cleanly.
+    state_drops: Occupancy,
     /// For a supervisor, or an actor that keeps children of its own.
     branch: Mutex<Option<Box<Branch>>>,
 }
@@ -62,6 +66,8 @@ pub(crate) enum Remains {
     Task(JoinHandle<()>),
     /// Ends when the actor has stopped; its state may be dropped a moment later.
     Actor(ActorCell),
+    /// A start that nobody waits for any more; its actor has been killed.
+    Start(JoinHandle<Result<JoinHandle<()>, SpawnErr>>),
 }
 
 /// What a new place is to be.
@@ -127,7 +133,8 @@ impl Place {
             published,
             life: Mutex::new(life),
             remains: tokio::sync::Mutex::new(None),
-            state_drop: tokio::sync::Mutex::new(None),
+            starts: Occupancy::default(),
+            state_drops: Occupancy::default(),
             branch: Mutex::new(None),
         }
     }
@@ -206,13 +213,18 @@ impl Place {
 
     /// Drops the state of an ended actor in a task of its own: a `Drop` may take its time, or
     /// panic, and a supervisor must suffer neither.
-    pub(crate) fn leave_state(&self, state: Option<BoxedState>) {
+    pub(crate) fn leave_state(self: &Arc<Self>, state: Option<BoxedState>) {
         let Some(state) = state else { return };
-        let task = tokio::spawn(async move { drop(state) });
-        // Locked only while somebody waits for an earlier incarnation, whose successor this is.
-        if let Ok(mut state_drop) = self.state_drop.try_lock() {
-            *state_drop = Some(task);
-        }
+        let being_dropped = Occupied::new(self.clone(), |place| &place.state_drops);
+        tokio::spawn(async move {
+            drop(state);
+            drop(being_dropped);
+        });
+    }
+
+    /// A start is under way until the guard is dropped.
+    pub(crate) fn begin_start(self: &Arc<Self>) -> Occupied {
+        Occupied::new(self.clone(), |place| &place.starts)
     }
 
     /// Waits until nothing is left of the last incarnation, nor of anything below it.
@@ -225,6 +237,7 @@ impl Place {
     pub(crate) async fn descendants_gone(&self) {
         let mut left = self.children();
         while let Some(place) = left.pop() {
+            place.starts.empty().await;
             place.own_remains_gone().await;
             left.append(&mut place.children());
         }
@@ -232,26 +245,29 @@ impl Place {
 
     /// Whether the state that travelled to the supervisor is dropped, too.
     pub(crate) fn is_state_dropped(&self) -> bool {
-        let state_drop = self.state_drop.try_lock();
-        state_drop.is_ok_and(|task| task.as_ref().is_none_or(JoinHandle::is_finished))
+        self.state_drops.is_empty()
     }
 
     async fn own_remains_gone(&self) {
         let mut remains = self.remains.lock().await;
-        match remains.as_mut() {
-            // An error means that the task was cancelled, which ends it, too.
-            Some(Remains::Task(task)) => drop(task.await),
-            // Without a limit, the wait has no error.
-            Some(Remains::Actor(actor)) => actor.wait(None).await.unwrap_or(()),
-            None => {}
+        // What is left is forgotten only when it is gone: nobody may wait to the end.
+        while let Some(left) = remains.as_mut() {
+            *remains = match left {
+                Remains::Task(task) => {
+                    // An error means that the task was cancelled, which ends it, too.
+                    drop(task.await);
+                    None
+                }
+                Remains::Actor(actor) => {
+                    // Without a limit, the wait has no error.
+                    actor.wait(None).await.unwrap_or(());
+                    None
+                }
+                Remains::Start(start) => start.await.ok().and_then(Result::ok).map(Remains::Task),
+            };
         }
-        *remains = None;
-        let mut state_drop = self.state_drop.lock().await;
-        if let Some(task) = state_drop.as_mut() {
-            // An error means that the drop panicked, which the panic hook has noted.
-            drop(task.await);
-        }
-        *state_drop = None;
+        drop(remains);
+        self.state_drops.empty().await;
     }
 
     // --- operator ---
@@ -323,6 +339,25 @@ impl Place {
 
     fn lock_branch(&self) -> MutexGuard<'_, Option<Box<Branch>>> {
         self.branch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps one of a place's occupancies.
+pub(crate) struct Occupied {
+    place: Arc<Place>,
+    which: fn(&Place) -> &Occupancy,
+}
+
+impl Occupied {
+    fn new(place: Arc<Place>, which: fn(&Place) -> &Occupancy) -> Self {
+        which(&place).enter();
+        Self { place, which }
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        (self.which)(&self.place).leave();
     }
 }
 

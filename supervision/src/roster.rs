@@ -93,8 +93,9 @@ impl Roster {
         None
     }
 
-    pub(crate) fn strike(&mut self, actor: ActorId) -> Option<ChildId> {
-        self.ids.remove(&actor)
+    /// From now on `actor` is nobody's.
+    pub(crate) fn strike(&mut self, actor: ActorId) {
+        self.ids.remove(&actor);
     }
 
     /// Which child has ended and how; `None` for anything else.

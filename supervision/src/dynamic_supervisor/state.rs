@@ -150,9 +150,9 @@ impl DynamicState {
                 }
                 self.roster.on_start_reported();
             }
-            ChildResult::Down => {
+            ChildResult::Down { gone } => {
                 let Some(kept) = self.children.get_mut(&id) else { return };
-                if kept.child.on_down_reported(incarnation, &mut self.roster) {
+                if kept.child.on_down_reported(incarnation, gone, &mut self.roster) {
                     self.on_down(&id);
                 }
             }

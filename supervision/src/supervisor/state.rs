@@ -108,9 +108,9 @@ impl SupervisorState {
                 self.roster.on_start_reported();
                 self.on_start_verdict(index, verdict);
             }
-            ChildResult::Down => {
+            ChildResult::Down { gone } => {
                 let child = &mut self.children[index].child;
-                if child.on_down_reported(incarnation, &mut self.roster) {
+                if child.on_down_reported(incarnation, gone, &mut self.roster) {
                     self.on_down(index);
                 }
             }
