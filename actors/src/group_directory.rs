@@ -1,16 +1,441 @@
-//! Stub.
-use crate::broker::Broker;
-use std::sync::Arc;
-use supervision::DynamicSupervisor;
-pub struct GroupDirectory;
+//! Which consumer groups live on this node, and where: finds a group's coordinator, or starts it.
+//!
+//! ```text
+//! group ──Java's hash──▶ partition of __consumer_offsets ──read view──▶ this node's leadership
+//!                                                                            │ loaded under it
+//!                                                                            ▼
+//!                                                                 places of the groups
+//! ```
+//!
+//! A node coordinates the groups whose partition it leads. It reads a partition at the first
+//! request for one of its groups, beside all other work; until then such requests are told
+//! `COORDINATOR_LOAD_IN_PROGRESS`. The groups end with the leadership that they were loaded under:
+//! under the next one they are read again, after their coordinators have ended and what those had
+//! under way is settled, so that nothing they wrote is missed.
+//!
+//! Requests look a group up under a lock that is never held across a wait. No actor is asked where
+//! another one is.
+
+pub mod group_log;
+pub mod group_place;
+mod loading;
+pub mod offsets_expiry;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use coordination::{
+    ClassicGroup, GroupSettings, ListedGroup, Now, Timestamp, coordinator_partition,
+};
+use protocol::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicName};
+use supervision::{DynamicSupervisor, LeaseTable};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use self::group_place::{GroupPlace, Leadership};
+use self::loading::{PartitionLoad, start_coordinator};
+use crate::broker::{Broker, OFFSETS_TOPIC};
+use crate::group_coordinator::GroupCoordinatorMessage;
+use crate::group_coordinator::group_request::{GroupRequest, Reply, answer_for_nobody};
+use crate::partition_directory::PartitionPlace;
+
+/// Groups that one node lets come into being; each is an actor. Groups that the log holds are
+/// loaded beyond it.
+const GROUPS_MAX: usize = 20_000;
+
+/// How long a request waits for the partition to be read before it is told to come again.
+const LOAD_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a partition that could not be read is left alone.
+const LOAD_BACKOFF: Duration = Duration::from_secs(1);
+
+/// What is known of one partition of the offsets topic.
+#[derive(Default)]
+struct OffsetsPartition {
+    /// Under which leadership; `None` before the first.
+    leadership: Option<Leadership>,
+    readiness: Readiness,
+    /// While it is read: the groups of the leadership before, if they may not have ended yet.
+    groups: HashMap<GroupId, Arc<GroupPlace>>,
+}
+
+/// Whether the groups of a partition can be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Readiness {
+    /// Never read, or to be read again.
+    #[default]
+    Unread,
+    /// Being read, by the load of this number.
+    Loading(u64),
+    /// All groups are up.
+    Serving,
+    /// It could not be read.
+    Failed {
+        /// When to try again.
+        retry_at: Instant,
+    },
+}
+
+type OffsetsPartitions = HashMap<PartitionIndex, OffsetsPartition>;
+
+/// See the head of this file.
+pub struct GroupDirectory {
+    supervisor: DynamicSupervisor,
+    leases: LeaseTable<GroupId>,
+    partitions: Mutex<OffsetsPartitions>,
+    /// Rings when a load ends.
+    changed: Notify,
+    loads: AtomicU64,
+}
+
 impl GroupDirectory {
-    pub fn new(_: DynamicSupervisor) -> Self {
-        Self
+    /// A directory without groups, and the supervisor that will have their coordinators.
+    #[must_use]
+    pub fn new(supervisor: DynamicSupervisor) -> Self {
+        Self {
+            supervisor,
+            leases: LeaseTable::new(),
+            partitions: Mutex::default(),
+            changed: Notify::new(),
+            loads: AtomicU64::new(0),
+        }
     }
+
+    pub(crate) const fn supervisor(&self) -> &DynamicSupervisor {
+        &self.supervisor
+    }
+
+    /// The leases on groups' names.
+    pub(crate) const fn leases(&self) -> &LeaseTable<GroupId> {
+        &self.leases
+    }
+
+    /// How many groups live here.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().values().map(|partition| partition.groups.len()).sum()
+    }
+
+    /// Asks a group's coordinator and waits for its answer, at most until `deadline` if there is
+    /// one.
+    ///
+    /// # Errors
+    /// `NOT_COORDINATOR` if the group's partition is not led here, or its coordinator ended before
+    /// it answered; `COORDINATOR_LOAD_IN_PROGRESS` while the log is read;
+    /// `COORDINATOR_NOT_AVAILABLE` if no coordinator can be had now.
+    pub async fn ask<A>(
+        &self,
+        broker: &Arc<Broker>,
+        group_id: &GroupId,
+        deadline: Option<Duration>,
+        question: impl FnOnce(Reply<A>) -> GroupRequest,
+    ) -> Result<A, ErrorCode> {
+        let (reply, answer) = oneshot::channel();
+        self.deliver(broker, group_id, question(reply)).await?;
+        let answer = match deadline {
+            Some(deadline) => timeout(deadline, answer)
+                .await
+                .map_err(|_| ErrorCode::CoordinatorNotAvailable)?,
+            None => answer.await,
+        };
+        answer.map_err(|_| ErrorCode::NotCoordinator)?
+    }
+
+    async fn deliver(
+        &self,
+        broker: &Arc<Broker>,
+        group_id: &GroupId,
+        request: GroupRequest,
+    ) -> Result<(), ErrorCode> {
+        let (index, partition) = partition_of(broker, group_id)?;
+        let leadership = self.serving(broker, index, &partition).await?;
+        let found = if request.may_create_group() {
+            Some(self.find_or_start(broker, group_id, index, (partition, leadership))?)
+        } else {
+            self.find(group_id, index)
+        };
+        let Some(place) = found else {
+            let now = Now {
+                monotonic: Duration::ZERO,
+                wall_clock: Timestamp::from_millis(broker.ports.clock.wall_ms()),
+            };
+            let nobody = self.new_group(broker, group_id);
+            answer_for_nobody(nobody, request, now, &broker.image.load());
+            return Ok(());
+        };
+        place.started().await?;
+        let message = GroupCoordinatorMessage::Request(request);
+        place.coordinator.send(message).map_err(|_| {
+            // it starts again and reads its log, unless there is nobody to start it
+            if place.has_lost_supervisor() {
+                self.read_again(index, leadership);
+            }
+            ErrorCode::CoordinatorLoadInProgress
+        })
+    }
+
+    /// The supervisor failed, and all coordinators with it: the next request has the partition
+    /// read again.
+    fn read_again(&self, index: PartitionIndex, leadership: Leadership) {
+        let mut partitions = self.lock();
+        if let Some(offsets) = partitions.get_mut(&index)
+            && offsets.leadership == Some(leadership)
+            && offsets.readiness == Readiness::Serving
+        {
+            offsets.readiness = Readiness::Unread;
+        }
+    }
+
+    fn find(&self, group_id: &GroupId, index: PartitionIndex) -> Option<Arc<GroupPlace>> {
+        let partitions = self.lock();
+        let place = partitions.get(&index)?.groups.get(group_id)?;
+        (!place.has_ended()).then(|| Arc::clone(place))
+    }
+
+    fn find_or_start(
+        &self,
+        broker: &Arc<Broker>,
+        group_id: &GroupId,
+        index: PartitionIndex,
+        (partition, leadership): (Arc<PartitionPlace>, Leadership),
+    ) -> Result<Arc<GroupPlace>, ErrorCode> {
+        if let Some(place) = self.find(group_id, index) {
+            return Ok(place);
+        }
+        if self.count() >= GROUPS_MAX {
+            return Err(ErrorCode::CoordinatorNotAvailable);
+        }
+        let place = Arc::new(GroupPlace::new(group_id.clone(), partition, leadership));
+        let mut partitions = self.lock();
+        let offsets = partitions.entry(index).or_default();
+        if offsets.leadership != Some(leadership) || offsets.readiness != Readiness::Serving {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
+        match offsets.groups.get(group_id) {
+            Some(other) if !other.has_ended() => return Ok(Arc::clone(other)),
+            _ => drop(offsets.groups.insert(group_id.clone(), Arc::clone(&place))),
+        }
+        drop(partitions);
+        let (broker, new) = (Arc::clone(broker), Arc::clone(&place));
+        tokio::spawn(async move {
+            let machine = broker.groups.new_group(&broker, &new.group_id);
+            if let Err(error) = start_coordinator(&broker, &new, machine).await {
+                tracing::warn!(group = %new.group_id, %error, "the coordinator did not start");
+                broker.groups.forget(&new);
+            }
+        });
+        Ok(place)
+    }
+
+    /// Waits, but not for long, until the groups of a partition can be asked.
+    async fn serving(
+        &self,
+        broker: &Arc<Broker>,
+        index: PartitionIndex,
+        partition: &Arc<PartitionPlace>,
+    ) -> Result<Leadership, ErrorCode> {
+        let deadline = Instant::now() + LOAD_WAIT;
+        loop {
+            let changed = self.changed.notified();
+            let leadership = Leadership::of(partition).ok_or(ErrorCode::NotCoordinator)?;
+            match self.load_if_unread(broker, index, partition, leadership) {
+                Readiness::Serving => return Ok(leadership),
+                Readiness::Failed { .. } => return Err(ErrorCode::CoordinatorNotAvailable),
+                Readiness::Unread | Readiness::Loading(_) => {
+                    let waited = timeout_at(deadline, changed).await;
+                    waited.map_err(|_| ErrorCode::CoordinatorLoadInProgress)?;
+                }
+            }
+        }
+    }
+
+    /// Begins to read a partition, unless it was read under this leadership or is being read.
+    fn load_if_unread(
+        &self,
+        broker: &Arc<Broker>,
+        index: PartitionIndex,
+        partition: &Arc<PartitionPlace>,
+        leadership: Leadership,
+    ) -> Readiness {
+        let mut partitions = self.lock();
+        let offsets = partitions.entry(index).or_default();
+        if offsets.leadership == Some(leadership) {
+            match offsets.readiness {
+                Readiness::Failed { retry_at } if retry_at <= Instant::now() => {}
+                Readiness::Unread => {}
+                readiness => return readiness,
+            }
+        }
+        let number = self.loads.fetch_add(1, Ordering::Relaxed);
+        offsets.leadership = Some(leadership);
+        offsets.readiness = Readiness::Loading(number);
+        let load = PartitionLoad {
+            index,
+            partition: Arc::clone(partition),
+            leadership,
+            number,
+            former: offsets.groups.values().cloned().collect(),
+        };
+        tokio::spawn(load.run(Arc::clone(broker)));
+        offsets.readiness
+    }
+
+    /// A load ended: its groups are up, or the partition is left alone for a while, and the next
+    /// load will end what this one brought up. False if a later load has taken its turn.
+    fn finish_load(
+        &self,
+        load: &PartitionLoad,
+        groups: &HashMap<GroupId, Arc<GroupPlace>>,
+        is_whole: bool,
+    ) -> bool {
+        let mut partitions = self.lock();
+        let offsets = partitions.entry(load.index).or_default();
+        let is_wanted = offsets.leadership == Some(load.leadership)
+            && offsets.readiness == Readiness::Loading(load.number);
+        if is_wanted && is_whole {
+            offsets.groups = groups.clone();
+            offsets.readiness = Readiness::Serving;
+        } else if is_wanted {
+            offsets.groups.extend(groups.clone());
+            offsets.readiness = Readiness::Failed { retry_at: Instant::now() + LOAD_BACKOFF };
+        }
+        drop(partitions);
+        self.changed.notify_waiters();
+        is_wanted
+    }
+
+    /// Every group, after all partitions that are led here have been read.
+    ///
+    /// # Errors
+    /// `COORDINATOR_LOAD_IN_PROGRESS` or `COORDINATOR_NOT_AVAILABLE` if one has not been.
+    pub async fn list(&self, broker: &Arc<Broker>) -> Result<Vec<ListedGroup>, ErrorCode> {
+        self.load_all(broker);
+        for (index, partition) in led_partitions(broker) {
+            match self.serving(broker, index, &partition).await {
+                // not led any more: whoever leads it lists its groups
+                Ok(_) | Err(ErrorCode::NotCoordinator) => {}
+                Err(code) => return Err(code),
+            }
+        }
+        Ok(self.places().iter().filter_map(|place| place.listed()).collect())
+    }
+
+    /// Begins to read every partition that is led here and has not been read.
+    pub fn load_all(&self, broker: &Arc<Broker>) {
+        for (index, partition) in led_partitions(broker) {
+            if let Some(leadership) = Leadership::of(&partition) {
+                self.load_if_unread(broker, index, &partition, leadership);
+            }
+        }
+    }
+
+    /// Topics were deleted, and the published image says so: their offsets go.
     pub fn on_topics_deleted<'a>(
         &self,
-        _: &Arc<Broker>,
-        _: impl Iterator<Item = &'a protocol::TopicName>,
+        broker: &Broker,
+        topics: impl Iterator<Item = &'a TopicName>,
     ) {
+        let image = broker.image.load();
+        // a name that was taken again at once is told apart by the topic's id
+        let is_free = |topic: &&TopicName| image.topic(topic.as_str()).is_none();
+        let topics: Arc<[TopicName]> = topics.filter(is_free).cloned().collect();
+        for place in self.places() {
+            // one that starts again, or is loaded later, looks for itself
+            let _ = place.coordinator.send(GroupCoordinatorMessage::TopicsDeleted(topics.clone()));
+        }
     }
+
+    /// Has every group look for offsets that have expired, and stops what a leadership that ended
+    /// has left behind.
+    pub fn expire_offsets(&self, broker: &Arc<Broker>) {
+        self.stop_former();
+        for place in self.places() {
+            let _ = place.coordinator.send(GroupCoordinatorMessage::ExpireOffsets);
+        }
+        self.load_all(broker);
+    }
+
+    fn stop_former(&self) {
+        for place in self.places().iter().filter(|place| !place.is_current()) {
+            place.stop();
+        }
+    }
+
+    /// The client left while a join or sync of this member was parked.
+    pub fn on_member_disconnected(&self, broker: &Broker, group_id: &GroupId, member: MemberId) {
+        let found = partition_of(broker, group_id).ok();
+        let place = found.and_then(|(index, _)| self.find(group_id, index));
+        if let Some(place) = place {
+            let message = GroupCoordinatorMessage::MemberDisconnected(member);
+            // one that starts again knows of no parked request
+            let _ = place.coordinator.send(message);
+        }
+    }
+
+    /// The group is no more, or its coordinator did not start. A later request gets a new place.
+    pub(crate) fn forget(&self, place: &Arc<GroupPlace>) {
+        place.end();
+        let mut partitions = self.lock();
+        let offsets = partitions.get_mut(&place.partition.key.partition);
+        let groups = offsets.map(|offsets| &mut offsets.groups);
+        if let Some(groups) = groups
+            && groups.get(&place.group_id).is_some_and(|other| Arc::ptr_eq(other, place))
+        {
+            groups.remove(&place.group_id);
+        }
+    }
+
+    /// A group that does not exist yet, under the settings in force.
+    pub(crate) fn new_group(&self, broker: &Broker, group_id: &GroupId) -> ClassicGroup {
+        ClassicGroup::new(group_id.clone(), group_settings(broker))
+    }
+
+    fn places(&self) -> Vec<Arc<GroupPlace>> {
+        self.lock().values().flat_map(|partition| partition.groups.values().cloned()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OffsetsPartitions> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The partition that holds a group, if this node holds a replica of it.
+fn partition_of(
+    broker: &Broker,
+    group_id: &GroupId,
+) -> Result<(PartitionIndex, Arc<PartitionPlace>), ErrorCode> {
+    let image = broker.image.load();
+    let topic = image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
+    let index = coordinator_partition(group_id.as_str(), topic.partition_count())
+        .ok_or(ErrorCode::NotCoordinator)?;
+    let place = broker.place_of(topic, index).map_err(|_| ErrorCode::NotCoordinator)?;
+    Ok((index, place))
+}
+
+fn led_partitions(broker: &Broker) -> Vec<(PartitionIndex, Arc<PartitionPlace>)> {
+    let image = broker.image.load();
+    let Some(topic) = image.topic(OFFSETS_TOPIC) else { return Vec::new() };
+    let place = |index| Some((index, broker.place_of(topic, index).ok()?));
+    topic
+        .indexed_partitions()
+        .filter_map(|(index, _)| place(index))
+        .filter(|(_, place)| place.view().is_some())
+        .collect()
+}
+
+/// The settings in force, as groups want them.
+pub(crate) fn group_settings(broker: &Broker) -> Arc<GroupSettings> {
+    let settings = broker.settings.load();
+    let (groups, offsets) = (&settings.groups, &settings.offsets);
+    Arc::new(GroupSettings {
+        session_timeout_min: groups.session_timeout_min,
+        session_timeout_max: groups.session_timeout_max,
+        initial_rebalance_delay: groups.initial_rebalance_delay,
+        group_size_max: groups.members_max,
+        offset_metadata_length_max: offsets.note_bytes_max,
+        offsets_retention: offsets.retention,
+        ..GroupSettings::default()
+    })
 }

@@ -92,20 +92,22 @@ impl GroupRequest {
 
     /// Tells whoever asked that there is no coordinator to ask.
     pub fn refuse(self, code: ErrorCode) {
-        // whoever asked may have left: nobody is there to be told then
         match self {
-            Self::Join { reply, .. } => drop(reply.send(Err(code))),
-            Self::Sync { reply, .. } => drop(reply.send(Err(code))),
-            Self::Heartbeat { reply, .. } | Self::DeleteGroup { reply } => {
-                drop(reply.send(Err(code)));
-            }
-            Self::Leave { reply, .. } => drop(reply.send(Err(code))),
-            Self::Commit { reply, .. } => drop(reply.send(Err(code))),
-            Self::FetchOffsets { reply, .. } => drop(reply.send(Err(code))),
-            Self::DeleteOffsets { reply, .. } => drop(reply.send(Err(code))),
-            Self::Describe { reply } => drop(reply.send(Err(code))),
+            Self::Join { reply, .. } => tell(reply, Err(code)),
+            Self::Sync { reply, .. } => tell(reply, Err(code)),
+            Self::Heartbeat { reply, .. } | Self::DeleteGroup { reply } => tell(reply, Err(code)),
+            Self::Leave { reply, .. } => tell(reply, Err(code)),
+            Self::Commit { reply, .. } => tell(reply, Err(code)),
+            Self::FetchOffsets { reply, .. } => tell(reply, Err(code)),
+            Self::DeleteOffsets { reply, .. } => tell(reply, Err(code)),
+            Self::Describe { reply } => tell(reply, Err(code)),
         }
     }
+}
+
+/// Answers; whoever asked may have left, and then nobody is there to be told.
+fn tell<A>(reply: Reply<A>, answer: Result<A, ErrorCode>) {
+    let _ = reply.send(answer);
 }
 
 /// Where the answer to a request with a ticket goes.
@@ -159,7 +161,7 @@ impl ParkedRequests {
             }
             GroupRequest::FetchOffsets { selection, reply } => {
                 let current_id = |topic: &protocol::TopicName| Some(image.topic(topic.as_str())?.id);
-                let _ = reply.send(machine.fetch_offsets(&selection, current_id));
+                tell(reply, machine.fetch_offsets(&selection, current_id));
             }
             GroupRequest::DeleteOffsets { mut request, reply } => {
                 request.ticket = self.park(AnswerPort::DeleteOffsets(reply));
@@ -170,7 +172,7 @@ impl ParkedRequests {
                 machine.on_delete_group(now, ticket, effects);
             }
             GroupRequest::Describe { reply } => {
-                let _ = reply.send(Ok(machine.describe()));
+                tell(reply, Ok(machine.describe()));
             }
         }
     }
@@ -187,33 +189,33 @@ impl ParkedRequests {
         match effect {
             Effect::AnswerJoin { ticket, answer } => {
                 if let Some(AnswerPort::Join(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok(answer));
+                    tell(reply, Ok(answer));
                 }
             }
             Effect::AnswerSync { ticket, answer } => {
                 if let Some(AnswerPort::Sync(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok(answer));
+                    tell(reply, Ok(answer));
                 }
             }
             Effect::AnswerHeartbeat { ticket, error }
             | Effect::AnswerDeleteGroup { ticket, error } => {
                 if let Some(AnswerPort::Code(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok(error));
+                    tell(reply, Ok(error));
                 }
             }
             Effect::AnswerLeave { ticket, answer } => {
                 if let Some(AnswerPort::Leave(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok(answer));
+                    tell(reply, Ok(answer));
                 }
             }
             Effect::AnswerCommit { ticket, topics } => {
                 if let Some(AnswerPort::Commit(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok(topics));
+                    tell(reply, Ok(topics));
                 }
             }
             Effect::AnswerDeleteOffsets { ticket, error, topics } => {
                 if let Some(AnswerPort::DeleteOffsets(reply)) = self.ports.remove(&ticket) {
-                    let _ = reply.send(Ok((error, topics)));
+                    tell(reply, Ok((error, topics)));
                 }
             }
             other => return Some(other),

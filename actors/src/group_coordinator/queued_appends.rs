@@ -40,12 +40,6 @@ impl QueuedAppends {
         self.waiting.len() == 1
     }
 
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Takes everything out, in order, as few batches of at most `bytes_max` bytes. The records of
     /// one append are never parted.
     pub fn take_batches(&mut self, timestamp: i64, bytes_max: usize) -> Vec<QueuedBatch> {
