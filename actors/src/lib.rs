@@ -27,5 +27,6 @@ pub mod segment_writer;
 pub mod supervision_tree;
 pub mod view_waiters;
 
+pub use metadata::settings::{Alteration, SettingDefinition, SettingError};
 pub use metadata::{SettingErrors, StaticSettings, broker_settings};
 pub use node::{Node, NodeError};

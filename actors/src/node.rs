@@ -140,6 +140,12 @@ impl Node {
         self.admin_address
     }
 
+    /// Waits until the node has ended by itself; [`Node::ended`] says why. For whoever waits for
+    /// something else at the same time: dropping the future loses nothing.
+    pub async fn has_ended(&mut self) {
+        self.root.has_ended().await;
+    }
+
     /// Waits until the node ends by itself: its root supervisor gave up.
     pub async fn ended(self) -> ExitReason {
         self.root.ended().await

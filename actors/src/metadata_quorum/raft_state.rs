@@ -105,9 +105,8 @@ impl RaftState {
             EntryPayload::Normal(ProposedRecords(bytes)) => {
                 let records =
                     decode_records(&bytes).map_err(|error| failed(ErrorVerb::Read, &error))?;
-                image
-                    .apply_entry(place.index, &records)
-                    .map_err(|error| failed(ErrorVerb::Write, &error))?;
+                let applied = image.apply_entry(place.index, &records);
+                (*image, _) = applied.map_err(|error| failed(ErrorVerb::Write, &error))?;
             }
             EntryPayload::Membership(membership) => {
                 self.membership_place = Some(place);
