@@ -94,7 +94,6 @@ impl GroupMembership {
             last_call: Arc::clone(&last_call),
             member_id: MemberId::new(""),
             next_heartbeat: Instant::now(),
-            last_heartbeat: Instant::now(),
         };
         tokio::spawn(task.run(inbox));
         Self { coordinator, orders, state: watched, last_call }
@@ -109,8 +108,6 @@ struct MembershipTask {
     /// Empty until the coordinator has given one.
     member_id: MemberId,
     next_heartbeat: Instant,
-    /// When the coordinator last heard of the member.
-    last_heartbeat: Instant,
 }
 
 impl MembershipTask {
@@ -165,8 +162,7 @@ impl MembershipTask {
                 }
             }
         };
-        self.last_heartbeat = Instant::now();
-        self.next_heartbeat = self.last_heartbeat + self.settings.heartbeat_interval;
+        self.next_heartbeat = Instant::now() + self.settings.heartbeat_interval;
         self.state.send_replace(match joined {
             Ok(member) => MembershipState::Member(Arc::new(member)),
             Err(error) => MembershipState::Failed(error),
@@ -203,9 +199,8 @@ impl MembershipTask {
         {
             return self.must_rejoin(member, false);
         }
-        match self.send_heartbeat(&member).await {
-            Ok(()) => self.last_heartbeat = Instant::now(),
-            Err(error) => self.on_heartbeat_error(member, error),
+        if let Err(error) = self.send_heartbeat(&member).await {
+            self.on_heartbeat_error(member, error);
         }
     }
 
@@ -229,7 +224,6 @@ impl MembershipTask {
     fn on_heartbeat_error(&mut self, member: Arc<Member>, error: Error) {
         match error.code() {
             Some(ErrorCode::RebalanceInProgress) => {
-                self.last_heartbeat = Instant::now();
                 if matches!(&*self.state.borrow(), MembershipState::Member(_)) {
                     self.must_rejoin(member, false);
                 }
@@ -242,10 +236,9 @@ impl MembershipTask {
             _ if !error.is_retryable() => {
                 self.state.send_replace(MembershipState::Failed(error));
             }
-            _ if self.last_heartbeat.elapsed() > self.settings.session_timeout => {
-                self.must_rejoin(member, true);
-            }
             _ => {
+                // as long as the coordinator cannot be reached, only it knows whether the member
+                // has been expelled; until it says so, records are read and commits are tried
                 tracing::debug!(%error, "a heartbeat is sent again");
                 let pause = self.coordinator.cluster.settings.retry_pause;
                 self.next_heartbeat = Instant::now() + pause;

@@ -175,7 +175,7 @@ impl Producer {
     /// each, its [`Delivery`] says. Batches that linger leave at once.
     ///
     /// # Errors
-    /// The first failure among the records that were under way.
+    /// The first failure among the records that were under way at the call.
     pub async fn flush(&self) -> Result<()> {
         let shared = &self.handle.shared;
         let _hurry = Impatience::of(shared);

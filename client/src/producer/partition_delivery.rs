@@ -199,9 +199,8 @@ impl PartitionDelivery {
             self.gave_up |= self.idempotent;
             sent.batch.finish(Err(error));
             return true;
-        } else {
-            self.not_before = Some(now + self.backoff.next_pause());
         }
+        self.not_before = Some(now + self.backoff.next_pause());
         sent.last_error = Some(error);
         self.retries.insert(number, sent);
         false

@@ -130,6 +130,7 @@ async fn a_broker_that_lost_track_gets_new_sequences_under_a_higher_epoch() {
     assert!(!delivery.on_failed(second, refusal(ErrorCode::UnknownProducerId), now));
     assert!(matches!(delivery.step(now, 5), Step::Wait), "the third is under way");
     assert!(!delivery.on_failed(third, refusal(ErrorCode::OutOfOrderSequenceNumber), now));
+    let now = later(now);
     let Step::Restart(Some(old)) = delivery.step(now, 5) else { panic!("no restart") };
     assert_eq!(old, identity(0));
     delivery.restart(old.next_epoch().unwrap());
