@@ -1,6 +1,8 @@
 //! A log that grows over many segments. A mistake here loses records at the seams, or finds them
 //! at the wrong place.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod harness;
 
 use std::sync::Arc;
