@@ -22,6 +22,8 @@ mod leadership;
 mod opening;
 mod writing;
 
+pub use opening::OpenError;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,7 +113,7 @@ pub enum PartitionReplicaMessage {
     /// From the publisher: the topic's settings changed; they are in the place.
     SettingsChanged,
     /// From itself: recovery ended.
-    Opened(Box<Result<(CommitLog, RecoveryReport), commit_log::LogError>>),
+    Opened(Box<Result<(CommitLog, RecoveryReport), OpenError>>),
     /// From itself: ask the controller again for an epoch.
     ElectionDue,
     /// A session: delete the records below this offset.
@@ -232,7 +234,7 @@ impl Actor for PartitionReplica {
         let directory = arguments.directory.clone();
         let lease = arguments.leases.acquire(directory, LEASE_DEADLINE).await?;
         let state = PartitionReplicaState {
-            machine: Replica::new(),
+            machine: Replica::restarted(arguments.place.last_led_epoch()),
             effects: Effects::new(),
             waiting: HashMap::new(),
             next_ticket: 0,

@@ -1,12 +1,62 @@
 //! From the files to a log at hand, and back at an orderly stop.
 
-use commit_log::{CommitLog, LogError, RecoveryReport};
+use std::path::{Path, PathBuf};
+
+use commit_log::{CommitLog, LogError, RecoveryReport, Storage, read_topic_id, write_topic_id};
+use protocol::TopicId;
 use ractor::{ActorProcessingErr, ActorRef};
 use supervision::Counted;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
+
+/// Why a partition's log was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log itself.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The directory is another topic's of the same name: opening it would mix their records.
+    #[error("{} belongs to topic {found}, not to {expected}", directory.display())]
+    OtherTopic {
+        /// Which directory.
+        directory: PathBuf,
+        /// Whose it is.
+        found: TopicId,
+        /// Whose it should be.
+        expected: TopicId,
+    },
+}
+
+impl OpenError {
+    /// Whether opening again may succeed without anybody's help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_retryable(),
+            Self::OtherTopic { .. } => false,
+        }
+    }
+}
+
+/// Writes the topic's id into a new directory; in an old one it must stand already.
+fn claim(storage: &dyn Storage, directory: &Path, topic_id: TopicId) -> Result<(), OpenError> {
+    let created = |source| LogError::Storage {
+        operation: "making the partition's directory",
+        path: directory.to_owned(),
+        source,
+    };
+    storage.create_directories(directory).map_err(created)?;
+    match read_topic_id(storage, directory)? {
+        None => Ok(write_topic_id(storage, directory, topic_id)?),
+        Some(found) if found == topic_id => Ok(()),
+        Some(found) => {
+            let directory = directory.to_owned();
+            Err(OpenError::OtherTopic { directory, found, expected: topic_id })
+        }
+    }
+}
 
 impl PartitionReplicaState {
     /// Recovers the log on a storage thread; the result comes back as a message.
@@ -21,8 +71,10 @@ impl PartitionReplicaState {
             arguments.ports.clock.wall_ms(),
         );
         let (myself, lease) = (myself.clone(), self.lease.clone());
+        let (storage, topic_id) = (arguments.ports.storage.clone(), arguments.place.key.topic_id);
         arguments.ports.executor.run(Box::new(move || {
-            let opened = CommitLog::open(&resources, &directory, settings, hints);
+            let opened = claim(&*storage, &directory, topic_id)
+                .and_then(|()| Ok(CommitLog::open(&resources, &directory, settings, hints)?));
             let _ = myself.cast(PartitionReplicaMessage::Opened(Box::new(opened)).into());
             drop(lease);
         }));
@@ -30,7 +82,7 @@ impl PartitionReplicaState {
 
     pub(super) fn on_opened(
         &mut self,
-        opened: Result<(CommitLog, RecoveryReport), LogError>,
+        opened: Result<(CommitLog, RecoveryReport), OpenError>,
         myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
         let (mut log, report) = opened?;
