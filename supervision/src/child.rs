@@ -332,7 +332,10 @@ impl Child {
                 false
             }
             Life::Stopping { up, .. } => {
-                roster.strike(up.actor.get_id());
+                let actor = up.actor.get_id();
+                roster.strike(actor);
+                // Killed, though not gone: nobody may send to it any more.
+                self.on_over(Some(actor), &ExitReason::Killed);
                 true
             }
             Life::Leaving if gone && !self.place.is_state_dropped() => {

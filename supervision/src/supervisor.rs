@@ -8,7 +8,7 @@
 use crate::child_id::ChildId;
 use crate::child_spec::ChildSpec;
 use crate::exit_reason::ExitReason;
-use crate::launch::{ABANDONED, ChildReport};
+use crate::launch::{ABANDONED, ChildReport, Landing};
 use crate::operator::OperatorRequest;
 use crate::panics::install_panic_hook;
 use crate::place::{Place, Remains};
@@ -17,7 +17,7 @@ use crate::start::{StartContext, StartError, Started};
 use crate::strategy::{AutoShutdown, Strategy};
 use crate::tree::Tree;
 use crate::tree_node::{NodeKind, NodeState};
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -84,7 +84,7 @@ pub(crate) enum SupervisorMessage {
     /// From an operator.
     Operate(OperatorRequest),
     /// End in order; whatever is not down after `deadline` is killed.
-    Shutdown { deadline: Duration, reply: Option<RpcReplyPort<()>> },
+    Shutdown { deadline: Duration },
 }
 
 impl ractor::Message for SupervisorMessage {}
@@ -107,7 +107,8 @@ pub struct DuplicateChild {
     pub child: ChildId,
 }
 
-/// A root supervisor that runs: the handle of a whole tree.
+/// A root supervisor that runs: the handle of a whole tree. Dropping the handle leaves the tree
+/// running.
 #[derive(Debug)]
 pub struct Supervisor {
     actor: ActorRef<SupervisorMessage>,
@@ -130,7 +131,8 @@ impl Supervisor {
         let place = tree.plant(id.into(), NodeKind::Supervisor(spec.strategy));
         let (ready, is_ready) = oneshot::channel();
         let arguments = Arguments { spec: Arc::new(spec), place: place.clone(), ready };
-        let (actor, task) = SupervisorActor::spawn(None, SupervisorActor, arguments).await?;
+        let spawned = SupervisorActor::spawn(None, SupervisorActor, arguments).await;
+        let (actor, task) = spawned.inspect_err(|_| place.set_state(NodeState::Stopped))?;
         let root = Self { actor, task, place };
         if is_ready.await.is_err() {
             let reason = root.ended().await;
@@ -141,9 +143,9 @@ impl Supervisor {
     }
 
     /// Ends the whole tree in order and waits until it is gone. What is not down after `deadline`
-    /// is killed.
+    /// is killed; what then still blocks its thread for seconds is left behind and logged.
     pub async fn shutdown(self, deadline: Duration) -> ExitReason {
-        let message = SupervisorMessage::Shutdown { deadline, reply: None };
+        let message = SupervisorMessage::Shutdown { deadline };
         // If it takes no messages it is ending by itself.
         drop(self.actor.cast(message));
         self.ended().await
@@ -151,14 +153,24 @@ impl Supervisor {
 
     /// Asks the tree to end in order, without waiting for it.
     pub fn request_shutdown(&self, deadline: Duration) {
-        drop(self.actor.cast(SupervisorMessage::Shutdown { deadline, reply: None }));
+        drop(self.actor.cast(SupervisorMessage::Shutdown { deadline }));
+    }
+
+    /// Waits until the root has ended, and leaves it to the caller to shut it down or to ask
+    /// [`Supervisor::ended`] why: for whoever waits for something else at the same time.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn has_ended(&mut self) {
+        if !self.task.is_finished() {
+            // An error means that the task was cancelled with its runtime.
+            drop((&mut self.task).await);
+        }
     }
 
     /// Waits until the root has ended by itself, and says why: most often, because it gave up.
-    pub async fn ended(self) -> ExitReason {
-        // An error means that the task was cancelled with its runtime.
-        drop(self.task.await);
-        self.place.gone().await;
+    pub async fn ended(mut self) -> ExitReason {
+        self.has_ended().await;
+        Landing::wait_below(&self.place).await;
         self.place.set_state(NodeState::Stopped);
         self.place.set_descendants_stopped();
         let reason = self.place.own_end().unwrap_or(ExitReason::Killed);
@@ -209,7 +221,7 @@ impl AbandonedStart {
         let (actor, task) = self.parts.take().expect("taken here or at the drop only");
         let asked = actor.clone();
         let asks_to_end = Arc::new(move |deadline| {
-            drop(asked.cast(SupervisorMessage::Shutdown { deadline, reply: None }));
+            drop(asked.cast(SupervisorMessage::Shutdown { deadline }));
         });
         Started { asks_to_end: Some(asks_to_end), ..Started::from((actor, task)) }
     }
@@ -224,7 +236,7 @@ impl AbandonedStart {
 impl Drop for AbandonedStart {
     fn drop(&mut self) {
         if let Some((actor, task)) = self.parts.take() {
-            let message = SupervisorMessage::Shutdown { deadline: ABANDONED, reply: None };
+            let message = SupervisorMessage::Shutdown { deadline: ABANDONED };
             drop(actor.cast(message));
             self.place.leave_now(Remains::Task(task));
         }
@@ -265,7 +277,7 @@ impl Actor for SupervisorActor {
         match message {
             SupervisorMessage::Child(report) => state.on_report(report),
             SupervisorMessage::Operate(request) => state.on_operate(request),
-            SupervisorMessage::Shutdown { deadline, reply } => state.on_shutdown(deadline, reply),
+            SupervisorMessage::Shutdown { deadline } => state.on_shutdown(deadline),
         }
     }
 

@@ -156,6 +156,9 @@ impl World {
             world.tree.operate("keeper", OperatorCommand::Restart).await.unwrap();
         })
         .await;
+        let reasons = self.notices.lines();
+        assert!(reasons.iter().any(|line| line.starts_with("keeper panicked at")), "{reasons:?}");
+        assert!(reasons.contains(&"keeper failed: broken; again in 0ns".to_owned()));
         self.close.send(()).unwrap();
         self.root.shutdown(PATIENCE).await;
         assert_eq!(self.diary.lines().last().unwrap(), "closed");
@@ -200,4 +203,77 @@ async fn a_job_that_outlives_its_actor_holds_the_next_incarnation_up() {
     assert_eq!(world.diary.lines(), ["open", "closing", "closed", "flushed", "open"]);
     world.close.send(()).unwrap();
     world.root.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn one_that_blocks_its_thread_is_left_behind_but_its_successor_waits_for_it() {
+    let (diary, address, tree) = (Diary::new(), Address::new(), Tree::with_system_clock());
+    let (spawner, written) = (ThreadLocalActorSpawner::new(), diary.clone());
+    let child = ChildSpec::addressed_thread_local::<Blocker, _, _>(
+        "blocker",
+        &address,
+        &spawner,
+        move |_| written.clone(),
+    );
+    let spec = SupervisorSpec::new(Strategy::OneForOne).child(child.start_deadline(None));
+    let root = Supervisor::start(&tree, "root", spec).await.unwrap();
+    let (release, until) = mpsc::channel();
+    address.send(Block(until)).unwrap();
+    diary.wait_for("blocked", 1).await;
+    // On a paused clock: five seconds to end in order, ten to be gone after the kill.
+    tokio::time::pause();
+    tree.operate("blocker", OperatorCommand::Restart).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::resume();
+    assert_eq!(node(&tree, "blocker").state, NodeState::Starting);
+    assert!(!address.is_available());
+    assert_eq!(diary.lines(), ["up", "blocked"]);
+    release.send(()).unwrap();
+    diary.wait_for("up", 2).await;
+    assert_eq!(diary.lines(), ["up", "blocked", "released", "up"]);
+    root.shutdown(PATIENCE).await;
+}
+
+/// Blocks its thread, as a system call on a broken disk does.
+#[derive(Default)]
+struct Blocker;
+
+struct Block(mpsc::Receiver<()>);
+
+impl ractor::Message for Block {}
+
+impl Actor for Blocker {
+    type Msg = Block;
+    type State = Diary;
+    type Arguments = Diary;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Block>,
+        diary: Diary,
+    ) -> Result<Diary, ActorProcessingErr> {
+        diary.write("up");
+        Ok(diary)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Block>,
+        Block(until): Block,
+        diary: &mut Diary,
+    ) -> Result<(), ActorProcessingErr> {
+        diary.write("blocked");
+        until.recv_timeout(PATIENCE)?;
+        diary.write("released");
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Block>,
+        _event: SupervisionEvent,
+        _diary: &mut Diary,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
 }

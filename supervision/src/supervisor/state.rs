@@ -13,7 +13,7 @@ use crate::place::{Place, PlaceSpec};
 use crate::restart_intensity::RestartHistory;
 use crate::roster::Roster;
 use crate::strategy::{self, Sibling};
-use ractor::{ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -54,7 +54,6 @@ struct Ending {
     cause: Cause,
     /// Children still up then are killed.
     deadline: Option<Instant>,
-    replies: Vec<RpcReplyPort<()>>,
 }
 
 enum Cause {
@@ -127,16 +126,8 @@ impl SupervisorState {
         self.advance()
     }
 
-    pub(super) fn on_shutdown(
-        &mut self,
-        deadline: Duration,
-        reply: Option<RpcReplyPort<()>>,
-    ) -> Result<(), ActorProcessingErr> {
-        let deadline = Instant::now().checked_add(deadline);
-        self.end(Cause::Shutdown(SHUTDOWN), deadline);
-        if let Some(ending) = &mut self.ending {
-            ending.replies.extend(reply);
-        }
+    pub(super) fn on_shutdown(&mut self, deadline: Duration) -> Result<(), ActorProcessingErr> {
+        self.end(Cause::Shutdown(SHUTDOWN), Instant::now().checked_add(deadline));
         self.advance()
     }
 
@@ -160,11 +151,8 @@ impl SupervisorState {
             OperatorCommand::Restart => self.restart(index),
             OperatorCommand::Stop => self.condemn(index, Fate::Stay),
             OperatorCommand::Kill => {
-                return if self.children[index].child.kill() {
-                    Ok(())
-                } else {
-                    Err(OperatorError::NotNow)
-                };
+                let killed = self.children[index].child.kill();
+                return killed.then_some(()).ok_or(OperatorError::NotNow);
             }
             // Fixed children escalate, they are never quarantined.
             OperatorCommand::Release => return Err(OperatorError::NotNow),
@@ -230,13 +218,13 @@ impl SupervisorState {
         self.end(Cause::Escalation(escalation), None);
     }
 
-    /// Begins to end; a later, earlier deadline counts.
+    /// Begins to end. Asked again, the first cause and the earliest deadline count.
     fn end(&mut self, cause: Cause, deadline: Option<Instant>) {
         match &mut self.ending {
             Some(ending) => {
                 ending.deadline = [ending.deadline, deadline].into_iter().flatten().min();
             }
-            None => self.ending = Some(Ending { cause, deadline, replies: Vec::new() }),
+            None => self.ending = Some(Ending { cause, deadline }),
         }
         for index in 0..self.children.len() {
             self.condemn(index, Fate::Stay);
@@ -321,10 +309,7 @@ impl SupervisorState {
         if self.children.iter().any(|fixed| fixed.child.is_alive()) {
             return Ok(());
         }
-        let Some(ending) = &mut self.ending else { return Ok(()) };
-        for reply in ending.replies.drain(..) {
-            drop(reply.send(()));
-        }
+        let Some(ending) = &self.ending else { return Ok(()) };
         match &ending.cause {
             Cause::Shutdown(reason) => {
                 self.place.set_own_end(ExitReason::Shutdown((*reason).to_owned()));
