@@ -141,10 +141,7 @@ impl Consumer {
     /// As [`Self::next`], but waits where no partition is assigned.
     pub(crate) async fn next_or_wait(&mut self) -> Result<Option<ConsumedRecord>> {
         loop {
-            if let Some(error) = self.errors.pop_front() {
-                return Err(error);
-            }
-            if let Some(record) = self.take_record() {
+            if let Some(record) = self.buffered_record() {
                 return record.map(Some);
             }
             if self.is_finished() {
@@ -153,6 +150,14 @@ impl Consumer {
             if !self.work() {
                 self.wait().await;
             }
+        }
+    }
+
+    /// A record, or an error, that need not be waited for.
+    pub(crate) fn buffered_record(&mut self) -> Option<Result<ConsumedRecord>> {
+        match self.errors.pop_front() {
+            Some(error) => Some(Err(error)),
+            None => self.take_record(),
         }
     }
 

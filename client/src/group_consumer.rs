@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use protocol::{Offset, TopicName, TopicPartition};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 pub use settings::GroupSettings;
 
@@ -135,13 +135,18 @@ impl GroupConsumer {
                 }
                 MembershipState::Member(member) => {
                     self.take_over(&member).await?;
+                    if let Some(record) = self.consumer.buffered_record() {
+                        return record.map(Some);
+                    }
+                    let commits = self.settings.auto_commit.is_some();
                     tokio::select! {
                         changed = self.membership.state.changed() => {
                             changed.map_err(|_| Error::Closed)?;
-                            continue;
                         }
                         record = self.consumer.next_or_wait() => return record,
+                        () = sleep_until(self.next_auto_commit), if commits => {}
                     }
+                    continue;
                 }
             }
             self.membership.state.changed().await.map_err(|_| Error::Closed)?;
@@ -202,7 +207,8 @@ impl GroupConsumer {
         let busy = self.committing.as_ref().is_some_and(|pending| !pending.0.is_finished());
         if due && !busy && self.member.is_some() {
             self.schedule_auto_commit();
-            self.committing = Some(self.start_commit());
+            let waits = !self.uncommitted().is_empty();
+            self.committing = waits.then(|| self.start_commit());
         }
     }
 

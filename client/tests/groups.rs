@@ -142,3 +142,33 @@ async fn a_member_dropped_without_a_word_is_replaced_by_a_static_successor() {
     assert_eq!(next_number(&mut second).await, 5);
     second.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_worked_on_is_committed_while_the_member_waits_for_more() {
+    let Some(client) = broker().await else { return };
+    let topic = filled_topic(&client, 1).await;
+    let interval = Some(Duration::from_millis(300));
+    let mut member = member(
+        &client,
+        &topic,
+        GroupSettings { auto_commit: interval, ..settings(topic.as_str()) },
+    );
+    for _ in 0..100 {
+        next_number(&mut member).await;
+    }
+    let admin = client.admin();
+    let committed = async {
+        let group = client::GroupId::new(topic.as_str());
+        loop {
+            let offsets = admin.group_offsets(&group).await.unwrap();
+            if offsets.values().any(|committed| committed.offset.value() == 100) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        record = member.next() => panic!("{record:?}"),
+        committed = timeout(PATIENCE, committed) => committed.unwrap(),
+    }
+    member.close().await.unwrap();
+}

@@ -83,7 +83,14 @@ impl Consumer {
         let Some(assigned) = self.partitions.get_mut(&current.partition) else { return };
         assigned.position = Some(current.position.max(current.end));
         // fetch ahead while the application still has records
-        self.work();
+        while let Some(event) = self.tasks.try_join_next() {
+            self.on_joined(event);
+        }
+        let partition = &current.partition;
+        let leader = self.cluster.leader(&partition.topic, partition.partition);
+        if leader.is_ok_and(|leader| !self.fetching.contains(&leader)) {
+            self.start_fetches(Instant::now());
+        }
     }
 
     /// Records that cannot be read: the partition goes back to where they begin.

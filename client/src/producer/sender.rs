@@ -211,6 +211,10 @@ impl Sender {
 
     /// Sends what may be sent.
     async fn dispatch(&mut self, now: Instant) {
+        let cluster = &self.shared.cluster;
+        if cluster.metadata().fetched_at.elapsed() > cluster.settings.metadata_age_max {
+            self.refresh();
+        }
         let mut waiting = self.retrying();
         for partition in self.shared.accumulator().ready() {
             if !waiting.contains(&partition) {
