@@ -2,7 +2,7 @@
 //! written when a replica comes or goes, so readers share an immutable map.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use imbl::HashMap;
@@ -29,6 +29,7 @@ pub struct PartitionPlace {
     waiters: ViewWaiters,
     settings: ArcSwap<PartitionSettings>,
     pending_bytes: Arc<AtomicUsize>,
+    was_opened: AtomicBool,
     last_led_epoch: AtomicI32,
     decided: ArcSwap<PartitionState>,
 }
@@ -63,6 +64,7 @@ impl PartitionPlace {
             waiters: ViewWaiters::default(),
             settings: ArcSwap::new(settings),
             pending_bytes: Arc::default(),
+            was_opened: AtomicBool::new(false),
             last_led_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
             decided: ArcSwap::new(decided),
         }
@@ -84,6 +86,13 @@ impl PartitionPlace {
     pub fn close(&self) {
         self.view.store(None);
         self.waiters.ring();
+    }
+
+    /// Takes the picture away if this start of the replica published it.
+    pub fn close_of(&self, incarnation: u64) {
+        if self.view().is_some_and(|view| view.incarnation == incarnation) {
+            self.close();
+        }
     }
 
     /// Which storage thread its writer lives on: the same for all of its writers.
@@ -127,6 +136,13 @@ impl PartitionPlace {
     /// Remembers what the cluster has agreed on.
     pub fn set_decided(&self, decided: Arc<PartitionState>) {
         self.decided.store(decided);
+    }
+
+    /// Whether the log is about to be opened for the first time since the process started; true
+    /// once. A restart of the replicas' supervisor counts their incarnations anew, this not.
+    #[must_use]
+    pub fn opens_first(&self) -> bool {
+        !self.was_opened.swap(true, Ordering::SeqCst)
     }
 
     /// The highest epoch that a replica led here since the process started: whoever stops leading

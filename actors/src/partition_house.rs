@@ -8,7 +8,8 @@ use std::time::Duration;
 use commit_log::{LogDirectory, LogResources};
 use protocol::BrokerId;
 use supervision::{
-    Address, Backoff, ChildSpec, DynamicSupervisor, LeaseTable, Shutdown, StartContext,
+    Address, Backoff, ChildSpec, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable,
+    RestartIntensity, Shutdown, StartContext,
 };
 use tracing::{error, info};
 
@@ -24,6 +25,19 @@ use crate::ports::storage_executor::run_blocking;
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a replica may take to flush and close in an orderly stop.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
+/// A replica that fails once more than this within a minute is put into quarantine.
+const FAILURES: RestartIntensity = RestartIntensity::new(5, Duration::from_secs(60));
+/// A replica restarts at once, then after 100 ms, doubling to no more than a client's patience.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The rules of the replicas' supervisor: it begins with `initial`, after each failure of its own.
+#[must_use]
+pub fn supervisor_spec(
+    children_max: usize,
+    initial: impl Fn() -> Vec<ChildSpec> + Send + Sync + 'static,
+) -> DynamicSupervisorSpec {
+    DynamicSupervisorSpec::new(children_max).intensity(FAILURES).initial(initial)
+}
 
 /// What every replica of the node is born with.
 #[derive(Clone)]
@@ -66,7 +80,7 @@ impl PartitionHouse {
         let make =
             move |context: &StartContext| (PartitionReplica, house.arguments(&place_of, context));
         ChildSpec::addressed_actor(place.name.to_string(), &place.replica, make)
-            .backoff(Backoff::default())
+            .backoff(BACKOFF)
             .shutdown(Shutdown::Graceful(CLOSE_DEADLINE))
     }
 

@@ -37,7 +37,7 @@ use crate::metadata_publisher::PublisherArguments;
 use crate::metadata_quorum::{AppliedImage, QuorumArguments};
 use crate::metrics::{Metrics, PlaceLabel};
 use crate::partition_directory::PartitionDirectory;
-use crate::partition_house::PartitionHouse;
+use crate::partition_house::{PartitionHouse, supervisor_spec};
 use crate::ports::Ports;
 use crate::ports::net::NetListener;
 use crate::producer_ids::ProducerIds;
@@ -225,9 +225,7 @@ impl Opening {
             };
             PartitionHouse {
                 this_broker: broker.id,
-                supervisor: DynamicSupervisor::new(
-                    DynamicSupervisorSpec::new(CHILDREN_MAX).initial(initial),
-                ),
+                supervisor: DynamicSupervisor::new(supervisor_spec(CHILDREN_MAX, initial)),
                 directory: Arc::clone(&self.directory),
                 resources: LogResources::new(self.ports.storage.clone()),
                 checkpoints: Arc::clone(&self.checkpoints),

@@ -67,7 +67,7 @@ impl PartitionReplicaState {
         let settings = arguments.place.settings().log.clone();
         let hints = arguments.checkpoints.hints(
             &arguments.place.name,
-            arguments.incarnation == 1,
+            arguments.place.opens_first(),
             arguments.ports.clock.wall_ms(),
         );
         let (myself, lease) = (myself.clone(), self.lease.clone());
