@@ -25,9 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordination::{
-    AppendTicket, ClassicGroup, DeletedTopic, Effect, Effects, Now, Timestamp,
-};
+use coordination::{AppendTicket, ClassicGroup, DeletedTopic, Effect, Effects, Now, Timestamp};
 use metadata::ClusterImage;
 use protocol::record_batch::BatchHeader;
 use protocol::{ErrorCode, GroupId, MemberId, TopicName};
@@ -240,10 +238,12 @@ impl GroupCoordinatorState {
         let Some(machine) = &mut self.machine else { return };
         let mut gone = gone_topics(machine, &image);
         // a commit that is still on its way to the log may be of such a topic, too
-        gone.extend(topics.iter().map(|topic| DeletedTopic {
-            topic: topic.clone(),
-            topic_id: protocol::TopicId::ZERO,
-        }));
+        gone.extend(
+            topics.iter().map(|topic| DeletedTopic {
+                topic: topic.clone(),
+                topic_id: protocol::TopicId::ZERO,
+            }),
+        );
         machine.on_topics_deleted(&gone, &mut self.effects);
     }
 

@@ -135,9 +135,9 @@ impl GroupDirectory {
         let (reply, answer) = oneshot::channel();
         self.deliver(broker, group_id, question(reply)).await?;
         let answer = match deadline {
-            Some(deadline) => timeout(deadline, answer)
-                .await
-                .map_err(|_| ErrorCode::CoordinatorNotAvailable)?,
+            Some(deadline) => {
+                timeout(deadline, answer).await.map_err(|_| ErrorCode::CoordinatorNotAvailable)?
+            }
             None => answer.await,
         };
         answer.map_err(|_| ErrorCode::NotCoordinator)?

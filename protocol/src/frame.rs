@@ -147,10 +147,11 @@ impl RequestFrame {
     /// Reads the body as the request of `R`'s API, which the caller has matched with `key`.
     ///
     /// # Errors
-    /// Where the bytes are no such request, or others follow it.
+    /// Where the bytes are no such request. Bytes after it are passed over, as Kafka does:
+    /// librdkafka sends three too many with a Metadata request for all topics.
     pub fn body<R: Request>(&self) -> Result<R, DecodeError> {
         debug_assert_eq!(self.key, R::API_KEY, "the body is read as another API's");
-        read_body(self.body.clone(), self.version)
+        R::decode(&mut self.body.clone(), self.version)
     }
 }
 

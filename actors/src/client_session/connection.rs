@@ -141,6 +141,7 @@ impl Connection {
     /// Waits for whatever comes first.
     async fn wait(&mut self) -> Wake {
         let may_read = self.waiting_for_permit.is_none() && self.may_begin();
+        self.timer.before_wait(self.frames.is_inside_frame());
         let woken = select! {
             biased;
             answer = front_answer(&mut self.produces), if !self.produces.is_empty() => {
@@ -155,7 +156,7 @@ impl Connection {
         if matches!(woken, Wake::Permit(_)) {
             self.waiting_for_permit = None;
         }
-        self.timer.on_activity(self.frames.is_inside_frame());
+        self.timer.on_activity();
         woken
     }
 

@@ -36,14 +36,19 @@ impl ConnectionTimer {
         Self { deadlines, last_activity: now, frame_started: None, sleep }
     }
 
-    /// Bytes have come or gone; `inside_frame` says whether a request is half here.
-    pub fn on_activity(&mut self, inside_frame: bool) {
+    /// Bytes have come or gone.
+    pub fn on_activity(&mut self) {
         self.last_activity = Instant::now();
+    }
+
+    /// Every whole request has been taken; `inside_frame` says whether half of one is left.
+    pub fn before_wait(&mut self, inside_frame: bool) {
         if !inside_frame {
             self.frame_started = None;
         } else if self.frame_started.is_none() {
-            self.frame_started = Some(self.last_activity);
-            let due = self.last_activity + self.deadlines.request_read;
+            let now = Instant::now();
+            self.frame_started = Some(now);
+            let due = now + self.deadlines.request_read;
             if due < self.sleep.deadline() {
                 self.sleep.as_mut().reset(due);
             }
@@ -87,9 +92,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn half_a_request_expires_long_before_an_idle_connection() {
         let mut timer = ConnectionTimer::start(DEADLINES);
-        timer.on_activity(true);
+        timer.before_wait(true);
         tokio::time::advance(Duration::from_secs(20)).await;
-        timer.on_activity(true);
+        timer.on_activity();
+        timer.before_wait(true);
         assert_eq!(seconds_until_expired(&mut timer).await, 10);
     }
 
@@ -97,7 +103,9 @@ mod tests {
     async fn activity_moves_the_idle_deadline() {
         let mut timer = ConnectionTimer::start(DEADLINES);
         tokio::time::advance(Duration::from_secs(20)).await;
-        timer.on_activity(false);
+        timer.before_wait(true);
+        timer.on_activity();
+        timer.before_wait(false);
         assert_eq!(seconds_until_expired(&mut timer).await, 600);
     }
 }

@@ -160,7 +160,8 @@ impl ParkedRequests {
                 machine.on_commit_offsets(now, request, effects);
             }
             GroupRequest::FetchOffsets { selection, reply } => {
-                let current_id = |topic: &protocol::TopicName| Some(image.topic(topic.as_str())?.id);
+                let current_id =
+                    |topic: &protocol::TopicName| Some(image.topic(topic.as_str())?.id);
                 tell(reply, machine.fetch_offsets(&selection, current_id));
             }
             GroupRequest::DeleteOffsets { mut request, reply } => {

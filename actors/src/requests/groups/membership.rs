@@ -18,9 +18,7 @@ use protocol::generated::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use protocol::primitives::{Encoded, WireString};
 use protocol::{ErrorCode, Generation, GroupId, MemberId};
 
-use super::{
-    QUICK_ANSWER, client_host, durable_answer, instance_id, instance_id_on_wire, kept,
-};
+use super::{QUICK_ANSWER, client_host, durable_answer, instance_id, instance_id_on_wire, kept};
 use crate::broker::Broker;
 use crate::client_session::connection::ConnectionEnd;
 use crate::group_coordinator::group_request::{GroupRequest, UNNUMBERED};
@@ -73,8 +71,8 @@ pub async fn join_group(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let question = |reply| GroupRequest::Join { request: join, reply };
     let answer = broker.groups.ask(broker, group_id, None, question).await;
     parked.answered();
-    let answer = answer
-        .unwrap_or_else(|code| JoinAnswer::refused(code, MemberId::new(&request.member_id)));
+    let answer =
+        answer.unwrap_or_else(|code| JoinAnswer::refused(code, MemberId::new(&request.member_id)));
     turn.respond::<JoinGroupRequest>(&join_response(answer, turn.frame.version))
 }
 

@@ -55,10 +55,7 @@ pub async fn offset_fetch(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     turn.respond::<OffsetFetchRequest>(&response)
 }
 
-async fn fetch_group(
-    turn: &Turn<'_>,
-    group: &OffsetFetchRequestGroup,
-) -> OffsetFetchResponseGroup {
+async fn fetch_group(turn: &Turn<'_>, group: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
     match try_fetch(turn, group).await {
         Ok(topics) => OffsetFetchResponseGroup {
             group_id: group.group_id.clone(),
