@@ -47,11 +47,6 @@ async fn a_group_goes_on_after_the_node_starts_again() {
 
     let node = start(directory.path()).await;
     let mut wire = Wire::connect(&node).await;
-    tokio::time::timeout(std::time::Duration::from_secs(3), wire.committed("billing", "orders")).await.ok();
-    for p in node.broker().partitions.places() { eprintln!("DEBUG {} view {:?}", p.name, p.view().map(|v| (v.leader_epoch, v.high_watermark))); }
-    eprintln!("DEBUG {:#?}", node.tree().snapshot());
-    for t in node.broker().image.load().topics() { eprintln!("DEBUG {:?}", t); }
-    let mut wire = Wire::connect(&node).await;
     assert_eq!(wire.committed("billing", "orders").await, 17);
     assert_eq!(heartbeat(&mut wire, "billing", me).await, ErrorCode::None);
     assert_eq!(wire.commit(&commit_request("billing", me, "orders", 18)).await, ErrorCode::None);
