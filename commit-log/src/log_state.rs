@@ -52,14 +52,15 @@ impl LogState {
         directory.join(FILE)
     }
 
-    /// Reads the file.
-    pub(crate) fn read(storage: &dyn Storage, directory: &Path) -> Result<Self, LogError> {
+    /// Reads the file, if there is one.
+    pub(crate) fn read(storage: &dyn Storage, directory: &Path) -> Result<Option<Self>, LogError> {
         let path = Self::path(directory);
         match storage.read(&path, 4096) {
             Ok(contents) => {
-                Self::parse(&contents).map_err(|reason| LogError::checkpoint(&path, reason))
+                let state = Self::parse(&contents);
+                state.map(Some).map_err(|reason| LogError::checkpoint(&path, reason))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::NONE),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(LogError::storage("reading the log's state", &path, error)),
         }
     }

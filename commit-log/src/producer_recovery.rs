@@ -119,7 +119,8 @@ fn visit(
     let mut position = 0;
     if from > segment.base_offset() {
         let indexed = segment.with_indexes(resources, |indexes| indexes.lookup(from));
-        position = indexed.map_err(failed)?.map_or(0, |(_, position)| position);
+        let start = segment.confirm(&*file, indexed.map_err(failed)?).map_err(failed)?;
+        position = start.map_or(0, |batch| batch.position);
     }
     let range = WalkRange { base_offset: segment.base_offset(), position, end };
     let mut walk = BatchWalk::new(&read_at, range, HEADER_CHUNK_BYTES);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use protocol::Offset;
 
-use crate::batch_walk::{BatchAt, BatchWalk, CHECK_CHUNK_BYTES, Check, Step, WalkRange};
+use crate::batch_walk::{BatchWalk, CHECK_CHUNK_BYTES, Check, Step, WalkRange};
 use crate::leader_epochs::LeaderEpochs;
 use crate::log_files::{TORN_INFIX, remove};
 use crate::segment::Segment;
@@ -126,10 +126,9 @@ impl Scan<'_> {
         let failed = |source| LogError::storage("checking a segment", &path, source);
         let file = segment.file(self.resources).map_err(failed)?;
         let (saved, complete) = segment.saved_indexes(self.resources).map_err(failed)?;
-        let start = match is_first {
-            true => start_before(&saved, &*file, segment, self.bounds.scan_from).map_err(failed)?,
-            false => None,
-        };
+        // the last indexed batch wholly below the recovery point
+        let indexed = saved.lookup(self.bounds.scan_from.plus(-1)).filter(|_| is_first);
+        let start = segment.confirm(&*file, indexed).map_err(failed)?;
         let mut indexes = SegmentIndexes::new(segment.base_offset());
         let position = start.map_or(0, |batch| batch.position);
         if let Some(batch) = start {
@@ -290,23 +289,5 @@ impl Scan<'_> {
         segment.save_whole_indexes(self.resources, &indexes).map_err(failed)?;
         self.report.rebuilt_indexes += 1;
         Ok(())
-    }
-}
-
-/// The last indexed batch wholly below `offset`, if the index is right about it.
-fn start_before(
-    indexes: &SegmentIndexes,
-    file: &dyn StorageFile,
-    segment: &Segment,
-    offset: Offset,
-) -> std::io::Result<Option<BatchAt>> {
-    let base_offset = segment.base_offset();
-    let Some((last_offset, position)) = indexes.lookup(offset.plus(-1)) else { return Ok(None) };
-    let read_at = |buffer: &mut [u8], position| file.read_at(buffer, position);
-    let range = WalkRange { base_offset, position, end: segment.end() };
-    let mut walk = BatchWalk::new(&read_at, range, 0);
-    match walk.step(Check::Header)? {
-        Step::Batch(batch) if batch.header.last_offset() == last_offset => Ok(Some(batch)),
-        _ => Ok(None),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use protocol::Offset;
 
 use crate::LogResources;
-use crate::batch_walk::{BatchWalk, Check, HEADER_CHUNK_BYTES, Step, WalkRange};
+use crate::batch_walk::{BatchAt, BatchWalk, Check, HEADER_CHUNK_BYTES, Step, WalkRange};
 use crate::offset_index::OffsetIndex;
 use crate::segment_files::{FileKind, segment_path};
 use crate::segment_indexes::{MaxTimestamp, SegmentIndexes};
@@ -200,6 +200,21 @@ impl Segment {
         let (times, good_times) = TimeIndex::parse(&times.unwrap_or_default());
         let indexes = SegmentIndexes::from_parts(self.base_offset, offsets, times);
         Ok((indexes, complete && good_offsets && good_times))
+    }
+
+    /// The batch that an index says is at a position and ends with an offset, if that is so.
+    pub(crate) fn confirm(
+        &self,
+        file: &dyn StorageFile,
+        indexed: Option<(Offset, u64)>,
+    ) -> io::Result<Option<BatchAt>> {
+        let Some((last_offset, position)) = indexed else { return Ok(None) };
+        let read_at = |buffer: &mut [u8], position| file.read_at(buffer, position);
+        let range = WalkRange { base_offset: self.base_offset, position, end: self.end() };
+        match BatchWalk::new(&read_at, range, 0).step(Check::Header)? {
+            Step::Batch(batch) if batch.header.last_offset() == last_offset => Ok(Some(batch)),
+            _ => Ok(None),
+        }
     }
 
     /// Builds the indexes from the log file, and writes them if nobody writes to the segment.

@@ -224,14 +224,10 @@ pub(crate) fn pass_unindexed(
     let base_offset = segment.base_offset();
     let mut range =
         WalkRange { base_offset, position: indexes.last_position(), end: segment.end() };
-    if let Some(last_offset) = indexes.last_offset() {
-        let at_last = BatchWalk::new(&read_at, range, 0).step(Check::Header)?;
-        let right =
-            matches!(at_last, Step::Batch(batch) if batch.header.last_offset() == last_offset);
-        if !right {
-            *indexes = SegmentIndexes::new(base_offset);
-            range.position = 0;
-        }
+    let last = indexes.last_offset().map(|last_offset| (last_offset, range.position));
+    if last.is_some() && segment.confirm(file, last)?.is_none() {
+        *indexes = SegmentIndexes::new(base_offset);
+        range.position = 0;
     }
     let mut walk = BatchWalk::new(&read_at, range, HEADER_CHUNK_BYTES);
     while let Step::Batch(batch) = walk.step(Check::Header)? {

@@ -25,6 +25,15 @@ use crate::{
     Damage, FlushEvidence, LogError, LogResources, LogSettings, OpenHints, RecoveryReport,
 };
 
+/// What the directory holds of the log.
+struct Recovered {
+    scanned: Scanned,
+    /// Segments that lie below the log start offset.
+    deleted: Vec<Arc<Segment>>,
+    epochs: LeaderEpochs,
+    snapshots: BTreeSet<Offset>,
+}
+
 /// The largest leader epoch file: some forty million epochs.
 const EPOCH_BYTES_MAX: u64 = 1 << 30;
 
@@ -43,8 +52,8 @@ impl CommitLog {
     ) -> Result<(Self, RecoveryReport), LogError> {
         let opening = Opening::new(resources, directory, &settings, &hints)?;
         let mut report = RecoveryReport::default();
-        let (scanned, epochs, snapshots) = opening.recover(&mut report)?;
-        let log = opening.into_log(scanned, epochs, snapshots, &mut report)?;
+        let recovered = opening.recover(&mut report)?;
+        let log = opening.into_log(recovered, &mut report)?;
         Ok((log, report))
     }
 }
@@ -54,6 +63,8 @@ struct Opening<'a> {
     directory: Arc<Path>,
     settings: &'a LogSettings,
     hints: &'a OpenHints,
+    /// What the log itself has noted.
+    noted: Option<LogState>,
     state: LogState,
 }
 
@@ -68,11 +79,13 @@ impl<'a> Opening<'a> {
         storage
             .create_directories(directory)
             .map_err(|source| LogError::storage("making the log's directory", directory, source))?;
-        let mut state = LogState::read(storage, directory)?;
+        let noted = LogState::read(storage, directory)?;
+        let mut state = noted.unwrap_or(LogState::NONE);
         if let Some(proof) = hints.flushed_proof {
             state.end_bound = Some(EndBound::FlushFailed(proof));
         }
-        Ok(Self { resources, directory: Arc::from(directory), settings, hints, state })
+        let directory = Arc::from(directory);
+        Ok(Self { resources, directory, settings, hints, noted, state })
     }
 
     fn storage_error(&self, operation: &'static str) -> impl Fn(io::Error) -> LogError + use<> {
@@ -91,7 +104,10 @@ impl<'a> Opening<'a> {
     }
 
     fn bounds(&self, first_offset: Offset) -> ScanBounds {
-        let hint = self.hints.recovery_point.unwrap_or(first_offset);
+        let recovery_point = self.hints.recovery_point.unwrap_or(first_offset);
+        // of what was deleted on purpose, nothing has to be there
+        let is_below_start = recovery_point <= self.log_start_offset();
+        let hint = if is_below_start { first_offset } else { recovery_point };
         let (scan_from, good_up_to, cut_at) = match self.state.end_bound {
             None => (hint, hint, None),
             Some(EndBound::FlushFailed(bound)) => (hint.min(bound), bound, Some(bound)),
@@ -101,20 +117,46 @@ impl<'a> Opening<'a> {
         ScanBounds { scan_from, good_up_to, cut_at, clean_shutdown: self.hints.clean_shutdown }
     }
 
-    fn recover(
-        &self,
-        report: &mut RecoveryReport,
-    ) -> Result<(Scanned, LeaderEpochs, BTreeSet<Offset>), LogError> {
-        let LogFiles { mut segments, snapshots } =
-            survey(&*self.resources.storage, &self.directory)?;
-        if segments.is_empty() {
-            segments.push(self.first_segment()?);
+    /// Tells the log's segments from those whose deletion an earlier process did not finish.
+    fn part(&self, mut places: Vec<SegmentPlace>) -> (Vec<SegmentPlace>, Vec<SegmentPlace>) {
+        let log_start_offset = self.log_start_offset();
+        let last = places.len().saturating_sub(1);
+        let next = places.iter().skip(1).map(|place| place.base_offset);
+        let deleted = next.take_while(|next| *next <= log_start_offset).count().min(last);
+        let kept = places.split_off(deleted);
+        (places, kept)
+    }
+
+    /// Whether the files that the log began with are gone. A log moves its start durably before it
+    /// deletes one; only in a directory of Kafka's is there no note of that.
+    fn check_beginning(&self, first_offset: Offset) -> Result<(), LogError> {
+        let Some(LogState { log_start_offset, .. }) = self.noted else { return Ok(()) };
+        let recovery_point = self.hints.recovery_point.unwrap_or(Offset::ZERO);
+        if first_offset <= log_start_offset || recovery_point <= log_start_offset {
+            return Ok(());
         }
-        let first_offset = segments.first().map_or(Offset::ZERO, |place| place.base_offset);
+        Err(LogError::Corrupt {
+            path: segment_path(&self.directory, log_start_offset, FileKind::Log),
+            position: 0,
+            damage: Damage::Missing { missing_from: log_start_offset },
+            evidence: FlushEvidence::RecoveryPoint(recovery_point),
+        })
+    }
+
+    fn recover(&self, report: &mut RecoveryReport) -> Result<Recovered, LogError> {
+        let LogFiles { segments: mut places, snapshots } =
+            survey(&*self.resources.storage, &self.directory)?;
+        if places.is_empty() {
+            places.push(self.first_segment()?);
+        }
+        let (deleted, places) = self.part(places);
+        let first_offset = places.first().map_or(Offset::ZERO, |place| place.base_offset);
+        self.check_beginning(first_offset)?;
         let interval = self.settings.index_interval_bytes;
         let directory = &self.directory;
         let segment = |place| Arc::new(Segment::new(Arc::clone(directory), place, interval));
-        let segments: Vec<_> = segments.into_iter().map(segment).collect();
+        let segments: Vec<_> = places.into_iter().map(segment).collect();
+        let deleted = deleted.into_iter().map(segment).collect();
         let bounds = self.bounds(first_offset);
         let mut epochs = self.read_epochs(&segments)?;
         let before = epochs.clone();
@@ -127,7 +169,7 @@ impl<'a> Opening<'a> {
             let written = self.resources.storage.replace(&path, epochs.to_text().as_bytes());
             written.map_err(self.storage_error("writing the leader epochs"))?;
         }
-        Ok((scanned, epochs, snapshots))
+        Ok(Recovered { scanned, deleted, epochs, snapshots })
     }
 
     /// Makes the file of a log that has none yet.
@@ -190,13 +232,12 @@ impl<'a> Opening<'a> {
 
     fn into_log(
         self,
-        scanned: Scanned,
-        epochs: LeaderEpochs,
-        mut snapshots: BTreeSet<Offset>,
+        recovered: Recovered,
         report: &mut RecoveryReport,
     ) -> Result<CommitLog, LogError> {
+        let Recovered { scanned, deleted, epochs, mut snapshots } = recovered;
         let Scanned { segments, tail_indexes, tail_saved, end, cut_by_bound } = scanned;
-        let Self { resources, directory, settings, hints, state } = &self;
+        let Self { resources, directory, settings, hints, state, .. } = &self;
         let first_offset = segments.first().map_or(end, |segment| segment.base_offset());
         let mut producers =
             recover_producers(resources, directory, &segments, &mut snapshots, end)?;
@@ -225,6 +266,9 @@ impl<'a> Opening<'a> {
             .open(&path, OpenMode::Write)
             .and_then(|file| log.active.open_with(file, tail_indexes, tail_saved))
             .map_err(self.storage_error("opening the active segment"))?;
+        for segment in deleted {
+            log.delete_files(&segment, hints.now_ms)?;
+        }
         log.remove_stray_snapshots()?;
         log.finish_opening(cut_by_bound, hints.now_ms, report)?;
         Ok(log)

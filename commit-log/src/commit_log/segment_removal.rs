@@ -96,7 +96,7 @@ impl CommitLog {
         Ok(())
     }
 
-    fn delete_files(&mut self, segment: &Segment, now_ms: i64) -> Result<(), LogError> {
+    pub(super) fn delete_files(&mut self, segment: &Segment, now_ms: i64) -> Result<(), LogError> {
         let due_ms = now_ms.saturating_add(self.settings.file_delete_delay_ms);
         self.flush.forget_segment(segment.base_offset());
         self.flush.directory_changed = true;

@@ -12,7 +12,6 @@ use crate::producer_recovery::recover_producers;
 use crate::producer_state::ProducerStates;
 use crate::segment::Segment;
 use crate::segment_files::{FileKind, segment_path};
-use crate::storage::StorageFile;
 use crate::tail::{ActiveSegment, jitter_ms};
 use crate::{FlushEvidence, LogError};
 
@@ -33,8 +32,8 @@ impl CommitLog {
     /// indexes go back with it; reads under way are thrown away.
     ///
     /// # Errors
-    /// [`LogError::Storage`]: the log takes no more work, for it may be half cut;
-    /// [`LogError::Corrupt`], [`LogError::Poisoned`].
+    /// [`LogError::Storage`], [`LogError::Corrupt`]: the log takes no more work if it may be half
+    /// cut; [`LogError::Poisoned`].
     pub fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> Result<Offset, LogError> {
         self.ensure_good()?;
         let log_end_offset = self.log_end_offset();
@@ -50,16 +49,23 @@ impl CommitLog {
             self.truncate_fully_and_start_at(offset, now_ms)?;
             return Ok(offset);
         }
-        self.note_truncation(offset, self.log_start_offset().min(offset))?;
+        let segments = self.shared.segments();
+        let kept = segments.partition_point(|segment| segment.base_offset() <= offset);
+        let (kept, removed) = segments.split_at(kept);
+        let Some(last) = kept.last() else { return Ok(log_end_offset) };
+        let cut = self.find_cut(last, offset)?;
+        self.note_truncation(cut.end, self.log_start_offset().min(cut.end))?;
         self.shared.begin_truncation();
-        let outcome = self.cut_to(offset, now_ms);
-        self.end_truncation(outcome)
+        let outcome = self.cut_to(kept, removed, cut, now_ms);
+        self.end_truncation(outcome)?;
+        Ok(cut.end)
     }
 
     /// Deletes all records and goes on at `offset`, as a follower whose leader's log begins there.
     ///
     /// # Errors
-    /// [`LogError::Storage`]: the log takes no more work; [`LogError::Poisoned`].
+    /// [`LogError::Storage`]: the log takes no more work if it may be half emptied;
+    /// [`LogError::Poisoned`].
     pub fn truncate_fully_and_start_at(
         &mut self,
         offset: Offset,
@@ -105,32 +111,34 @@ impl CommitLog {
         self.state.write(&*self.resources().storage, &self.shared.directory)
     }
 
-    fn cut_to(&mut self, offset: Offset, now_ms: i64) -> Result<Offset, LogError> {
-        let segments = self.shared.segments();
-        let kept = segments.partition_point(|segment| segment.base_offset() <= offset);
-        let (kept, removed) = segments.split_at(kept.max(1).min(segments.len()));
+    fn cut_to(
+        &mut self,
+        kept: &[Arc<Segment>],
+        removed: &[Arc<Segment>],
+        cut: Cut,
+        now_ms: i64,
+    ) -> Result<(), LogError> {
         self.drop_active();
         self.shared.set_segments(kept.to_vec());
         self.remove_segments(removed)?;
-        let Some(last) = kept.last() else { return Ok(offset) };
-        let end = self.cut_segment(last, offset, now_ms)?;
-        self.shared.set_log_end_offset(end);
-        if end < self.state.log_start_offset {
-            self.state.log_start_offset = end;
-            self.state.write(&*self.resources().storage, &self.shared.directory)?;
+        if let Some(last) = kept.last() {
+            self.cut_segment(last, cut, now_ms)?;
         }
+        self.shared.set_log_end_offset(cut.end);
         self.shared.set_log_start_offset(self.state.log_start_offset);
-        self.flush.on_truncated(end);
+        self.flush.on_truncated(cut.end);
         let mut epochs = self.shared.with_epochs(Clone::clone);
-        if epochs.truncate_from_end(end) {
+        if epochs.truncate_from_end(cut.end) {
             self.write_epochs(epochs)?;
         }
-        self.producers = None;
-        let resources = self.shared.resources.clone();
-        let directory = Arc::clone(&self.shared.directory);
-        let producers = recover_producers(&resources, &directory, kept, &mut self.snapshots, end)?;
-        self.producers = Some(producers);
-        Ok(end)
+        self.producers = Some(recover_producers(
+            &self.shared.resources,
+            &self.shared.directory,
+            kept,
+            &mut self.snapshots,
+            cut.end,
+        )?);
+        Ok(())
     }
 
     /// Lets go of the active segment, which may not stay the active one.
@@ -153,15 +161,14 @@ impl CommitLog {
         Ok(())
     }
 
-    /// Cuts a segment, makes it the active one, and gives the log's new end.
+    /// Cuts a segment and makes it the active one.
     fn cut_segment(
         &mut self,
         segment: &Arc<Segment>,
-        offset: Offset,
+        cut: Cut,
         now_ms: i64,
-    ) -> Result<Offset, LogError> {
+    ) -> Result<(), LogError> {
         let path = segment.path(FileKind::Log);
-        let failed = |source| LogError::storage("truncating a segment", &path, source);
         let mut active = ActiveSegment {
             segment: Arc::clone(segment),
             bytes: segment.end(),
@@ -171,11 +178,11 @@ impl CommitLog {
             open: None,
         };
         segment.close();
-        let file = active.wake(&self.shared.resources).map_err(failed)?;
-        let cut = find_cut(segment, &*file, offset)?;
-        active.cut(&self.shared.resources, cut.position, cut.base_offset).map_err(failed)?;
+        active
+            .cut(&self.shared.resources, cut.position, cut.base_offset)
+            .map_err(|source| LogError::storage("truncating a segment", &path, source))?;
         self.active = active;
-        Ok(cut.end)
+        Ok(())
     }
 
     fn empty_and_start_at(&mut self, offset: Offset, now_ms: i64) -> Result<(), LogError> {
@@ -207,31 +214,36 @@ impl CommitLog {
     }
 }
 
-/// Where a segment must be cut so that no record at or above `offset` is left.
-fn find_cut(segment: &Segment, file: &dyn StorageFile, offset: Offset) -> Result<Cut, LogError> {
-    let path = segment.path(FileKind::Log);
-    let failed = |source| LogError::storage("reading a segment's headers", &path, source);
-    let read_at = |buffer: &mut [u8], position| file.read_at(buffer, position);
-    let base_offset = segment.base_offset();
-    // a batch wholly below `offset` to begin with, so that the end before the cut is known
-    let below = segment.with_loaded_indexes(|indexes| indexes.lookup(offset.plus(-1)));
-    let position = below.flatten().map_or(0, |(_, position)| position);
-    let range = WalkRange { base_offset, position, end: segment.end() };
-    let mut walk = BatchWalk::new(&read_at, range, HEADER_CHUNK_BYTES);
-    loop {
-        let end = walk.next_offset();
-        match walk.step(Check::Header).map_err(failed)? {
-            Step::Batch(batch) if batch.header.last_offset() >= offset => {
-                let (position, base_offset) = (batch.position, batch.header.base_offset);
-                return Ok(Cut { position, base_offset, end });
-            }
-            Step::Batch(_) => {}
-            Step::End => {
-                return Ok(Cut { position: walk.position(), base_offset: end, end });
-            }
-            Step::Damaged { position, damage } => {
-                let evidence = FlushEvidence::RecoveryPoint(Offset::max(end, offset));
-                return Err(LogError::Corrupt { path, position, damage, evidence });
+impl CommitLog {
+    /// Where a segment must be cut so that no record at or above `offset` is left.
+    fn find_cut(&self, segment: &Arc<Segment>, offset: Offset) -> Result<Cut, LogError> {
+        let path = segment.path(FileKind::Log);
+        let failed = |source| LogError::storage("reading a segment's headers", &path, source);
+        let resources = self.resources();
+        let file = segment.file(resources).map_err(failed)?;
+        let read_at = |buffer: &mut [u8], position| file.read_at(buffer, position);
+        // a batch wholly below `offset` to begin with, so that the end before the cut is known
+        let below = segment.with_indexes(resources, |indexes| indexes.lookup(offset.plus(-1)));
+        let start = segment.confirm(&*file, below.map_err(failed)?).map_err(failed)?;
+        let base_offset = segment.base_offset();
+        let position = start.map_or(0, |batch| batch.position);
+        let range = WalkRange { base_offset, position, end: segment.end() };
+        let mut walk = BatchWalk::new(&read_at, range, HEADER_CHUNK_BYTES);
+        loop {
+            let end = walk.next_offset();
+            match walk.step(Check::Header).map_err(failed)? {
+                Step::Batch(batch) if batch.header.last_offset() >= offset => {
+                    let (position, base_offset) = (batch.position, batch.header.base_offset);
+                    return Ok(Cut { position, base_offset, end });
+                }
+                Step::Batch(_) => {}
+                Step::End => {
+                    return Ok(Cut { position: walk.position(), base_offset: end, end });
+                }
+                Step::Damaged { position, damage } => {
+                    let evidence = FlushEvidence::RecoveryPoint(end.max(offset));
+                    return Err(LogError::Corrupt { path, position, damage, evidence });
+                }
             }
         }
     }
