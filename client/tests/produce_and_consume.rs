@@ -5,7 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use client::{
-    Acks, Client, Compression, ConsumedRecord, Consumer, ConsumerSettings, Error, Offset,
+    Acks, Client, Compression, ConsumedRecord, Consumer, ConsumerSettings, Error, NewTopic, Offset,
     ProducerRecord, ProducerSettings, StartAt, TopicName, TopicPartition,
 };
 
@@ -69,6 +69,38 @@ async fn records_come_back_in_order_under_every_codec() {
             assert_eq!(record.timestamp, 1_700_000_000_000 + number as i64);
         }
         producer.close().await.unwrap();
+    }
+}
+
+/// A topic that was just made refuses some first batches until its leaders are ready. A broker that
+/// knows nothing of a producer takes any first sequence, so a batch that overtook a refused one
+/// would stand before it for ever.
+#[tokio::test]
+async fn the_first_records_of_a_new_topic_keep_their_order() {
+    let Some(client) = broker().await else { return };
+    for _ in 0..20 {
+        let topic = topic("fresh");
+        client.admin().create_topic(NewTopic::new(&topic).partitions(6)).await.unwrap();
+        let settings = ProducerSettings { batch_bytes_max: 2000, ..ProducerSettings::default() };
+        let producer = client.producer(settings).unwrap();
+        for number in 0..1800_i32 {
+            let record = ProducerRecord::to(&topic).partition(number % 6).value(number.to_string());
+            let _ = producer.send(record).await.unwrap();
+        }
+        producer.close().await.unwrap();
+        let settings = ConsumerSettings::default();
+        let mut consumer =
+            client.topic_consumer(&topic, StartAt::Earliest, settings).await.unwrap();
+        let mut last = [-1; 6];
+        let records = read_all(&mut consumer).await;
+        assert_eq!(records.len(), 1800);
+        for record in records {
+            let number: i32 = text(record.value.as_ref()).parse().unwrap();
+            let previous = &mut last[usize::try_from(number % 6).unwrap()];
+            assert!(number > *previous, "{number} after {previous} in {}", record.partition);
+            *previous = number;
+        }
+        client.admin().delete_topic(&topic).await.unwrap();
     }
 }
 

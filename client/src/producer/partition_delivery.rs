@@ -9,7 +9,10 @@
 //! 4. OUT_OF_ORDER_SEQUENCE after a predecessor that is not settled is an ordinary retry: the
 //!    broker has not written the batch. Without such a predecessor the broker has lost track;
 //!    once nothing is under way, sequences start at 0 under a higher producer epoch.
-//! 5. When a batch is given up, those sent after it are first settled under the old epoch. If
+//! 5. Under a new identity one batch travels alone until the broker has acknowledged one. A broker
+//!    that knows nothing of a producer takes any first sequence, not only 0: were the first batch
+//!    refused and the second, under way behind it, taken, the two would change places.
+//! 6. When a batch is given up, those sent after it are first settled under the old epoch. If
 //!    that shows that the broker had written the lost one, nothing needs to change; else 4.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +70,9 @@ pub(crate) struct PartitionDelivery {
     acknowledged_sequence: i32,
     in_flight: BTreeSet<u64>,
     retries: BTreeMap<u64, SentBatch>,
-    /// A batch was given up after it had been sent (rule 5).
+    /// The broker has acknowledged a batch of this identity, so it checks sequences (rule 5).
+    is_known: bool,
+    /// A batch was given up after it had been sent (rule 6).
     gave_up: bool,
     /// The broker has lost track of the sequences (rule 4).
     must_restart: bool,
@@ -84,6 +89,7 @@ impl PartitionDelivery {
             acknowledged_sequence: 0,
             in_flight: BTreeSet::new(),
             retries: BTreeMap::new(),
+            is_known: false,
             gave_up: false,
             must_restart: false,
             backoff,
@@ -114,6 +120,8 @@ impl PartitionDelivery {
     /// What may be sent now. A batch to be sent again is under way from here on.
     pub(crate) fn step(&mut self, now: Instant, in_flight_max: usize) -> Step {
         let pausing = self.not_before.is_some_and(|end| now < end);
+        let alone = self.idempotent && !self.is_known;
+        let in_flight_max = if alone { 1 } else { in_flight_max };
         if pausing || self.in_flight.len() >= in_flight_max {
             return Step::Wait;
         }
@@ -140,7 +148,7 @@ impl PartitionDelivery {
 
     /// Starts the sequences again under another identity; batches that wait get new ones.
     pub(crate) fn restart(&mut self, identity: ProducerIdentity) {
-        (self.gave_up, self.must_restart) = (false, false);
+        (self.is_known, self.gave_up, self.must_restart) = (false, false, false);
         (self.next_sequence, self.acknowledged_sequence) = (0, 0);
         self.identity = Some(identity);
         for sent in self.retries.values_mut() {
@@ -180,6 +188,7 @@ impl PartitionDelivery {
     pub(crate) fn on_written(&mut self, sent: SentBatch, place: BatchPlace) {
         self.in_flight.remove(&sent.batch.number);
         self.acknowledged_sequence = sent.next_sequence();
+        self.is_known = true;
         self.backoff.reset();
         self.not_before = None;
         sent.batch.finish(Ok(place));

@@ -72,6 +72,15 @@ fn idempotent() -> PartitionDelivery {
     delivery
 }
 
+/// As [`idempotent`], after a first record that the broker has acknowledged.
+fn known(source: &mut Source, now: Instant) -> PartitionDelivery {
+    let mut delivery = idempotent();
+    let first = delivery.send_first(source.batch(1, now)).unwrap();
+    assert_eq!(sequence(&first), (0, 0));
+    delivery.on_written(first, PLACE);
+    delivery
+}
+
 fn sequence(sent: &SentBatch) -> (i16, i32) {
     let header = BatchHeader::parse(&sent.bytes).unwrap();
     header.check(&sent.bytes).unwrap();
@@ -91,10 +100,11 @@ fn resend(delivery: &mut PartitionDelivery, now: Instant) -> SentBatch {
 
 #[tokio::test(start_paused = true)]
 async fn sequences_follow_on_and_stay_over_a_retry() {
-    let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
+    let (mut source, now) = (Source::new(), Instant::now());
+    let mut delivery = known(&mut source, now);
     let first = delivery.send_first(source.batch(3, now)).unwrap();
     let second = delivery.send_first(source.batch(2, now)).unwrap();
-    assert_eq!([sequence(&first), sequence(&second)], [(0, 0), (0, 3)]);
+    assert_eq!([sequence(&first), sequence(&second)], [(0, 1), (0, 4)]);
     assert!(!delivery.on_failed(first, refusal(ErrorCode::NotLeaderOrFollower), now));
     assert!(matches!(delivery.step(later(now), 5), Step::Wait), "the second is under way");
     // the broker has not seen the first, so it refuses the second: no reason to start again
@@ -102,17 +112,34 @@ async fn sequences_follow_on_and_stay_over_a_retry() {
     assert!(matches!(delivery.step(now, 5), Step::Wait), "a pause before the retry");
     let first = resend(&mut delivery, later(now));
     let second = resend(&mut delivery, later(now));
-    assert_eq!([sequence(&first), sequence(&second)], [(0, 0), (0, 3)]);
+    assert_eq!([sequence(&first), sequence(&second)], [(0, 1), (0, 4)]);
     assert!(matches!(delivery.step(later(now), 5), Step::Fresh));
     delivery.on_written(first, PLACE);
     delivery.on_written(second, PLACE);
     let third = delivery.send_first(source.batch(1, now)).unwrap();
-    assert_eq!(sequence(&third), (0, 5));
+    assert_eq!(sequence(&third), (0, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_batch_of_a_new_producer_goes_alone_also_over_a_retry() {
+    let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
+    let first = delivery.send_first(source.batch(1, now)).unwrap();
+    assert!(matches!(delivery.step(now, 5), Step::Wait));
+    assert!(!delivery.on_failed(first, refusal(ErrorCode::NotLeaderOrFollower), now));
+    let first = resend(&mut delivery, later(now));
+    assert!(matches!(delivery.step(later(now), 5), Step::Wait));
+    delivery.on_written(first, PLACE);
+    for _ in 0..5 {
+        assert!(matches!(delivery.step(later(now), 5), Step::Fresh));
+        let _ = delivery.send_first(source.batch(1, now)).unwrap();
+    }
+    assert!(matches!(delivery.step(later(now), 5), Step::Wait));
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_batches_are_under_way_than_allowed() {
-    let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
+    let (mut source, now) = (Source::new(), Instant::now());
+    let mut delivery = known(&mut source, now);
     let first = delivery.send_first(source.batch(1, now)).unwrap();
     let _second = delivery.send_first(source.batch(1, now)).unwrap();
     assert!(matches!(delivery.step(now, 2), Step::Wait));
@@ -134,8 +161,12 @@ async fn a_broker_that_lost_track_gets_new_sequences_under_a_higher_epoch() {
     let Step::Restart(Some(old)) = delivery.step(now, 5) else { panic!("no restart") };
     assert_eq!(old, identity(0));
     delivery.restart(old.next_epoch().unwrap());
-    let (second, third) = (resend(&mut delivery, now), resend(&mut delivery, now));
-    assert_eq!([sequence(&second), sequence(&third)], [(1, 0), (1, 2)]);
+    let second = resend(&mut delivery, now);
+    assert!(matches!(delivery.step(now, 5), Step::Wait), "the first of an epoch goes alone");
+    assert_eq!(sequence(&second), (1, 0));
+    delivery.on_written(second, PLACE);
+    let third = resend(&mut delivery, now);
+    assert_eq!(sequence(&third), (1, 2));
     let fourth = delivery.send_first(source.batch(1, now)).unwrap();
     assert_eq!(sequence(&fourth), (1, 3));
 }
@@ -153,7 +184,8 @@ async fn a_gap_left_by_a_batch_given_up_is_closed_by_a_new_epoch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_given_up_that_was_written_after_all_needs_no_new_epoch() {
-    let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
+    let (mut source, now) = (Source::new(), Instant::now());
+    let mut delivery = known(&mut source, now);
     let first = delivery.send_first(source.batch(1, now)).unwrap();
     let second = delivery.send_first(source.batch(1, now)).unwrap();
     assert!(!delivery.on_failed(first, refusal(ErrorCode::RequestTimedOut), now));
@@ -164,7 +196,7 @@ async fn a_batch_given_up_that_was_written_after_all_needs_no_new_epoch() {
     delivery.on_written(second, PLACE);
     assert!(matches!(delivery.step(later(now), 5), Step::Fresh));
     let third = delivery.send_first(source.batch(1, now)).unwrap();
-    assert_eq!(sequence(&third), (0, 2));
+    assert_eq!(sequence(&third), (0, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,11 +212,12 @@ async fn without_idempotence_batches_carry_no_sequence_and_nothing_is_remembered
     assert!(delivery.is_idle());
 }
 
-/// A broker's memory of one producer in one partition, by the protocol's rules.
+/// A broker's memory of one producer in one partition, by Kafka's rules: of a producer that it
+/// knows nothing about it takes any first sequence, not only 0.
 #[derive(Default)]
 struct Broker {
     epoch: i16,
-    next_sequence: i32,
+    next_sequence: Option<i32>,
     log: Vec<u32>,
     written: HashMap<(i16, i32), ()>,
 }
@@ -195,16 +228,16 @@ impl Broker {
         let header = *batch.header();
         let (epoch, sequence) = (header.producer_epoch.0, header.base_sequence);
         if epoch > self.epoch && sequence == 0 {
-            (self.epoch, self.next_sequence) = (epoch, 0);
+            (self.epoch, self.next_sequence) = (epoch, Some(0));
         }
         if self.written.contains_key(&(epoch, sequence)) {
             return Ok(());
         }
-        if epoch != self.epoch || sequence != self.next_sequence {
+        if epoch != self.epoch || self.next_sequence.is_some_and(|next| next != sequence) {
             return Err(ErrorCode::OutOfOrderSequenceNumber);
         }
         self.written.insert((epoch, sequence), ());
-        self.next_sequence += header.record_count;
+        self.next_sequence = Some(sequence + header.record_count);
         for record in batch.records(10_000).unwrap() {
             let value = record.unwrap().value.unwrap();
             self.log.push(u32::from_be_bytes(value[..4].try_into().unwrap()));
