@@ -39,10 +39,13 @@ pub enum ClientSessionMessage {
 
 impl ractor::Message for ClientSessionMessage {}
 
+/// A socket, and that it counts.
+type AcceptedStream = (Box<dyn ClientStream>, CountedConnection);
+
 /// The socket on its way to the session's only incarnation.
 #[derive(Clone)]
 pub struct StreamSlot {
-    stream: Arc<Mutex<Option<(Box<dyn ClientStream>, CountedConnection)>>>,
+    stream: Arc<Mutex<Option<AcceptedStream>>>,
 }
 
 impl StreamSlot {
@@ -52,7 +55,7 @@ impl StreamSlot {
         Self { stream: Arc::new(Mutex::new(Some((stream, counted)))) }
     }
 
-    fn take(&self) -> Option<(Box<dyn ClientStream>, CountedConnection)> {
+    fn take(&self) -> Option<AcceptedStream> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

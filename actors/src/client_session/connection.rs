@@ -220,10 +220,11 @@ impl Connection {
             select! {
                 biased;
                 answer = &mut answering => return answer,
-                read = frames.fill(&mut **stream), if may_read => match read? {
-                    0 => return Err(ConnectionEnd::ClosedByClient),
-                    _ => {}
-                },
+                read = frames.fill(&mut **stream), if may_read => {
+                    if read? == 0 {
+                        return Err(ConnectionEnd::ClosedByClient);
+                    }
+                }
             }
         }
     }

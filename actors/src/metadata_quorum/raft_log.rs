@@ -123,8 +123,10 @@ impl RaftLogStorage<QuorumTypes> for RaftLog {
     {
         let entries: Vec<_> = entries.into_iter().map(from_entry).collect();
         let appended = self.with_file(move |file| file.append(entries)).await;
-        let told =
-            appended.as_ref().map(|()| ()).map_err(|error| std::io::Error::other(error.clone()));
+        let told = match &appended {
+            Ok(()) => Ok(()),
+            Err(error) => Err(std::io::Error::other(error.clone())),
+        };
         callback.log_io_completed(told);
         appended.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Write, error))
     }

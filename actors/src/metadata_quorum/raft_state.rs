@@ -1,6 +1,8 @@
 //! The consensus library's state machine: the cluster image. Applying an entry changes a copy that
 //! shares its structure and hands it to the publisher; a snapshot is written to one file.
 
+#![allow(clippy::result_large_err, reason = "the library's traits fix the error type")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

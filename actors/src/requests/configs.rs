@@ -116,13 +116,16 @@ fn to_wire(
 /// A resource as the client names it: its kind and name.
 type Named = (i8, WireString);
 
+/// What a client is told of a resource that was not changed.
+type Refused = (ErrorCode, String);
+
 /// What was decided of each resource.
-type Decided = Vec<(Named, Result<(), (ErrorCode, String)>)>;
+type Decided = Vec<(Named, Result<(), Refused>)>;
 
 /// Changes what parses and says of the rest why it does not.
 async fn change<C: Send + 'static>(
     turn: &Turn<'_>,
-    wanted: Vec<(Named, Result<C, (ErrorCode, String)>)>,
+    wanted: Vec<(Named, Result<C, Refused>)>,
     message: impl FnOnce(
         Vec<(SettingResource, C)>,
         crate::controller::Answer<Vec<Result<(), Refusal>>>,
