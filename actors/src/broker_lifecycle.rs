@@ -3,7 +3,9 @@
 //!
 //! Supervised by `cluster`, last of the rest_for_one: when anything that it stands on restarts, it
 //! registers again, which the controller takes as the same process. Sent to by itself. Sends to the
-//! controller. A restart loses nothing. Its mailbox holds its own timer and one answer. It decides
+//! controller.
+//!
+//! A restart loses nothing. Its mailbox holds its own timer and one answer. It decides
 //! nothing: whether a registration is good is the controller's to say.
 
 use std::sync::Arc;

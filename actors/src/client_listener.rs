@@ -2,7 +2,9 @@
 //!
 //! Supervised by `client_listeners`, one_for_one: a listener that fails listens again. Sent to by
 //! nobody but its own accepting task. Starts sessions under the dynamic supervisor `client_sessions`,
-//! where each is temporary: a session that ends, ends. It holds the bound on connections, in all and
+//! where each is temporary: a session that ends, ends.
+//!
+//! It holds the bound on connections, in all and
 //! per address; one above it is closed at once. A restart keeps the sessions, which are not its
 //! children. It reads no byte of a connection.
 

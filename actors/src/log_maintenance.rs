@@ -3,7 +3,9 @@
 //! Supervised by `maintenance`, one_for_one: nobody depends on it. Sent to by its own timers. Sends
 //! to replicas, and only to those whose logs have something to do: which, it reads from their views,
 //! so an idle partition is never woken. Writes the checkpoint files at most once a second, and only
-//! if something changed. A restart loses nothing: the reports are kept outside of it. Its mailbox
+//! if something changed.
+//!
+//! A restart loses nothing: the reports are kept outside of it. Its mailbox
 //! holds its two ticks. It deletes nothing itself.
 
 use std::sync::Arc;

@@ -17,55 +17,25 @@
 //! incarnation does not open the log while this one still touches it. It never retries a flush and
 //! never answers a client.
 
+mod append_work;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commit_log::{
-    Append, AppendError, AppendOutcome, CommitLog, FlushResult, LogError, LogSettings,
-};
+use commit_log::{AppendOutcome, CommitLog, FlushResult, LogError, LogSettings};
 use protocol::Offset;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use replication::Ticket;
 use supervision::Lease;
 
-use crate::partition_directory::PendingBytes;
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::ports::clock::Clock;
 use crate::ports::storage_executor::StorageExecutor;
-use crate::request_memory::RequestPermit;
+
+pub use append_work::{AppendReport, AppendWork, HeldBytes};
 
 /// The right to own one partition directory.
 pub type LogLease = Lease<std::path::PathBuf>;
-
-/// An append, with the memory that it holds until its bytes are in the file.
-#[derive(Debug)]
-pub struct AppendWork {
-    /// Names it between replica and writer.
-    pub ticket: Ticket,
-    /// The batch and how to append it.
-    pub append: Append,
-    /// Shares of the request memory and of the partition's cap.
-    pub held: HeldBytes,
-}
-
-/// Memory bounds that end with the bytes they stand for.
-#[derive(Debug, Default)]
-pub struct HeldBytes {
-    /// The request's share; none for appends from inside the broker.
-    pub request: Option<RequestPermit>,
-    /// The partition's.
-    pub partition: Option<PendingBytes>,
-}
-
-/// What the writer did with one append.
-#[derive(Debug)]
-pub struct AppendReport {
-    /// Which one.
-    pub ticket: Ticket,
-    /// Where it stands, or why it does not.
-    pub result: Result<AppendOutcome, AppendError>,
-}
 
 /// What a segment writer is told, all by its replica or itself.
 pub enum SegmentWriterMessage {
