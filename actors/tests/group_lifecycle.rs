@@ -2,6 +2,8 @@
 //! answered before it is in the log, or the log read wrongly, a consumer would resume in the wrong
 //! place.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod group_harness;
 
 use actors::Node;

@@ -15,7 +15,8 @@ use protocol::generated::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use protocol::generated::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseTopics,
+    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics,
+    OffsetFetchResponseTopics,
 };
 use protocol::generated::sync_group::{
     SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse,
@@ -72,7 +73,8 @@ impl Wire {
     pub async fn send<R: Request>(&mut self, version: i16, request: &R) {
         self.correlation_id += 1;
         let encoded =
-            encode_request(request, version, self.correlation_id, Some("tester".into()), 1 << 20).unwrap();
+            encode_request(request, version, self.correlation_id, Some("tester".into()), 1 << 20)
+                .unwrap();
         self.stream.write_all(&encoded.into_bytes()).await.unwrap();
     }
 
@@ -109,7 +111,8 @@ impl Wire {
             coordinator_keys: vec![group.into()],
             ..FindCoordinatorRequest::default()
         };
-        let response = self.until(6, &request, |response| response.coordinators[0].error_code).await;
+        let response =
+            self.until(6, &request, |response| response.coordinators[0].error_code).await;
         (response.coordinators[0].host.to_string(), response.coordinators[0].port)
     }
 
@@ -209,8 +212,7 @@ impl Wire {
             ..OffsetFetchRequestGroup::default()
         };
         let request = OffsetFetchRequest { groups: vec![group], ..OffsetFetchRequest::default() };
-        let mut response =
-            self.until(9, &request, |response| response.groups[0].error_code).await;
+        let mut response = self.until(9, &request, |response| response.groups[0].error_code).await;
         assert_eq!(response.groups[0].error_code, 0);
         response.groups.remove(0).topics
     }
