@@ -42,11 +42,11 @@ pub struct Metrics {
     pub connections_refused: Counter,
     /// Connections that ended because what came was no request.
     pub connections_faulty: Counter,
-    /// Record batches appended.
+    /// Record batches handed to their partitions.
     pub batches_appended: Counter,
-    /// Bytes of record batches appended.
+    /// Bytes of record batches handed to their partitions.
     pub bytes_appended: Counter,
-    /// Appends refused.
+    /// Record batches refused before that.
     pub appends_refused: Counter,
     /// Actors that failed, by supervisor.
     pub actor_failures: Family<PlaceLabel, Counter>,
@@ -105,10 +105,18 @@ impl Metrics {
         r.register("connections_refused", help, self.connections_refused.clone());
         let help = "Connections ended because what came was no request";
         r.register("connections_faulty", help, self.connections_faulty.clone());
-        r.register("batches_appended", "Record batches appended", self.batches_appended.clone());
-        let help = "Record batches appended";
+        r.register(
+            "batches_appended",
+            "Record batches handed to their partitions",
+            self.batches_appended.clone(),
+        );
+        let help = "Record batches handed to their partitions";
         r.register_with_unit("appended", help, Unit::Bytes, self.bytes_appended.clone());
-        r.register("appends_refused", "Appends refused", self.appends_refused.clone());
+        r.register(
+            "appends_refused",
+            "Record batches refused at the door",
+            self.appends_refused.clone(),
+        );
         r.register("actor_failures", "Actors that failed", self.actor_failures.clone());
         let help = "Actors put into quarantine";
         r.register("actor_quarantines", help, self.actor_quarantines.clone());

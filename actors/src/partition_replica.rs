@@ -302,6 +302,14 @@ impl Actor for PartitionReplica {
     }
 }
 
+impl Drop for PartitionReplicaState {
+    /// However the replica ends, its picture goes with it; and before the lease does, so that the
+    /// next incarnation's picture stays.
+    fn drop(&mut self) {
+        self.arguments.place.close();
+    }
+}
+
 impl PartitionReplicaState {
     async fn on_message(
         &mut self,

@@ -197,7 +197,9 @@ impl Actor for SegmentWriter {
             SegmentWriterMessage::ApplyRetention { high_watermark } => {
                 state.on_apply_retention(high_watermark)?;
             }
-            SegmentWriterMessage::ChangeSettings(settings) => state.on_change_settings(*settings),
+            SegmentWriterMessage::ChangeSettings(settings) => {
+                state.on_change_settings(*settings, &myself)?;
+            }
             SegmentWriterMessage::IdleCheck => state.on_idle_check(&myself),
             SegmentWriterMessage::Retire => state.on_retire(&myself)?,
             SegmentWriterMessage::Poison(Poison::Panic) => panic!("poisoned on demand"),
@@ -366,9 +368,15 @@ impl SegmentWriterState {
         offset
     }
 
-    fn on_change_settings(&mut self, settings: WriterSettings) {
+    /// What is not flushed yet may have to be, now.
+    fn on_change_settings(
+        &mut self,
+        settings: WriterSettings,
+        myself: &ActorRef<SegmentWriterMessage>,
+    ) -> Result<(), WriterFault> {
         self.log().update_settings(settings.log.clone());
         self.settings = settings;
+        self.flush_by_policy(myself)
     }
 
     /// After a quiet interval the log is offered back: an idle partition has no writer.

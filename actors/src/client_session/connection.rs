@@ -65,6 +65,20 @@ pub enum ConnectionEnd {
     Socket(#[from] io::Error),
 }
 
+impl ConnectionEnd {
+    /// Whether the client sent what is no request, or half of one.
+    #[must_use]
+    pub const fn is_faulty(&self) -> bool {
+        match self {
+            Self::Frame(_) | Self::Request(_) | Self::Body { .. } | Self::Expired => true,
+            Self::ClosedByClient
+            | Self::RefusedWithoutResponse
+            | Self::Encoding(_)
+            | Self::Socket(_) => false,
+        }
+    }
+}
+
 /// One connection.
 pub struct Connection {
     broker: Arc<Broker>,
@@ -114,6 +128,9 @@ impl Connection {
     pub async fn run(mut self) -> ConnectionEnd {
         loop {
             if let Err(end) = self.turn().await {
+                if end.is_faulty() {
+                    self.broker.metrics.connections_faulty.inc();
+                }
                 return end;
             }
         }
@@ -127,7 +144,10 @@ impl Connection {
         match self.wait().await {
             Wake::Bytes(read) => match read? {
                 0 => Err(ConnectionEnd::ClosedByClient),
-                _ => Ok(()),
+                bytes => {
+                    self.broker.metrics.bytes_in.inc_by(bytes as u64);
+                    Ok(())
+                }
             },
             Wake::Permit(permit) => {
                 self.permit = Some(permit);

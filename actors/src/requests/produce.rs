@@ -130,7 +130,10 @@ impl Turn<'_> {
         let index = data.index;
         match self.append(topic, data) {
             Ok(answer) => Answer::Awaited(answer),
-            Err(refusal) => Answer::Known(refused(index, &refusal)),
+            Err(refusal) => {
+                self.broker.metrics.appends_refused.inc();
+                Answer::Known(refused(index, &refusal))
+            }
         }
     }
 
@@ -164,6 +167,7 @@ impl Turn<'_> {
         header: BatchHeader,
     ) -> Result<oneshot::Receiver<AppendAnswer>, BatchRefusal> {
         let bytes_max = self.broker.bounds.partition_pending_bytes_max;
+        let bytes = batch.len();
         // refused at once rather than queued: the client comes again after its backoff
         let partition =
             place.reserve(batch.len(), bytes_max).ok_or(ErrorCode::NotLeaderOrFollower)?;
@@ -175,6 +179,8 @@ impl Turn<'_> {
             .replica
             .send(PartitionReplicaMessage::Append(request))
             .map_err(|_| ErrorCode::NotLeaderOrFollower)?;
+        self.broker.metrics.batches_appended.inc();
+        self.broker.metrics.bytes_appended.inc_by(bytes as u64);
         Ok(answer)
     }
 }
