@@ -230,7 +230,7 @@ def decompression_bomb():
         packed += packer.compress(b"\0" * (1 << 20))
     packed += packer.compress(k.varint(0)) + packer.flush()
     with k.Connection(ADDRESS, 60) as client:
-        client.send(k.create_topic(topic, max_message_bytes=4 << 20)).answer()
+        client.send(k.create_topic(topic, max_message_bytes=2 << 20)).answer()
         bomb = k.batch(packed, attributes=1, timestamp=at)
         code, _ = k.produce_answer(client.send(k.produce(topic, bomb)).answer())
         assert code in (0, MESSAGE_TOO_LARGE, INVALID_RECORD, CORRUPT_MESSAGE), code

@@ -202,6 +202,19 @@ def first_difference(wanted, got):
 def main():
     directory = tempfile.mkdtemp(prefix="kill-loop-")
     broker = Broker(directory)
+    try:
+        run(broker)
+    finally:
+        if broker.process and broker.process.poll() is None:
+            broker.kill()
+    if checks.failed:
+        print(f"# what is left of it: {directory}\n{broker.last_words()}")
+    else:
+        shutil.rmtree(directory)
+    checks.end()
+
+
+def run(broker):
     broker.start()
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 2})
     admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(30)
@@ -223,13 +236,6 @@ def main():
     starts = sorted(broker.start_seconds)
     print(f"# {len(starts)} starts: median {starts[len(starts) // 2] * 1000:.0f} ms, "
           f"slowest {starts[-1] * 1000:.0f} ms")
-    if checks.failed:
-        print(f"# what is left of it: {directory}\n{broker.last_words()}")
-        if broker.process.poll() is None:
-            broker.kill()
-    else:
-        shutil.rmtree(directory)
-    checks.end()
 
 
 main()
