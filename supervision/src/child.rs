@@ -374,3 +374,6 @@ fn abandon(outcome: Result<Up, StartError>) {
         up.actor.kill();
     }
 }
+
+#[cfg(test)]
+mod tests;
