@@ -20,9 +20,9 @@ pub mod group_log;
 pub mod group_place;
 mod loading;
 pub mod offsets_expiry;
+mod offsets_partition;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,10 +32,11 @@ use coordination::{
 use protocol::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicName};
 use supervision::{DynamicSupervisor, LeaseTable};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use self::group_place::{GroupPlace, Leadership};
-use self::loading::{PartitionLoad, start_coordinator};
+use self::loading::start_coordinator;
+use self::offsets_partition::{OffsetsPartitions, Readiness};
 use crate::broker::{Broker, OFFSETS_TOPIC};
 use crate::group_coordinator::GroupCoordinatorMessage;
 use crate::group_coordinator::group_request::{GroupRequest, Reply, answer_for_nobody};
@@ -44,41 +45,6 @@ use crate::partition_directory::PartitionPlace;
 /// Groups that one node lets come into being; each is an actor. Groups that the log holds are
 /// loaded beyond it.
 const GROUPS_MAX: usize = 20_000;
-
-/// How long a request waits for the partition to be read before it is told to come again.
-const LOAD_WAIT: Duration = Duration::from_millis(500);
-
-/// How long a partition that could not be read is left alone.
-const LOAD_BACKOFF: Duration = Duration::from_secs(1);
-
-/// What is known of one partition of the offsets topic.
-#[derive(Default)]
-struct OffsetsPartition {
-    /// Under which leadership; `None` before the first.
-    leadership: Option<Leadership>,
-    readiness: Readiness,
-    /// While it is read: the groups of the leadership before, if they may not have ended yet.
-    groups: HashMap<GroupId, Arc<GroupPlace>>,
-}
-
-/// Whether the groups of a partition can be asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Readiness {
-    /// Never read, or to be read again.
-    #[default]
-    Unread,
-    /// Being read, by the load of this number.
-    Loading(u64),
-    /// All groups are up.
-    Serving,
-    /// It could not be read.
-    Failed {
-        /// When to try again.
-        retry_at: Instant,
-    },
-}
-
-type OffsetsPartitions = HashMap<PartitionIndex, OffsetsPartition>;
 
 /// See the head of this file.
 pub struct GroupDirectory {
@@ -176,18 +142,6 @@ impl GroupDirectory {
         })
     }
 
-    /// The supervisor failed, and all coordinators with it: the next request has the partition
-    /// read again.
-    fn read_again(&self, index: PartitionIndex, leadership: Leadership) {
-        let mut partitions = self.lock();
-        if let Some(offsets) = partitions.get_mut(&index)
-            && offsets.leadership == Some(leadership)
-            && offsets.readiness == Readiness::Serving
-        {
-            offsets.readiness = Readiness::Unread;
-        }
-    }
-
     fn find(&self, group_id: &GroupId, index: PartitionIndex) -> Option<Arc<GroupPlace>> {
         let partitions = self.lock();
         let place = partitions.get(&index)?.groups.get(group_id)?;
@@ -227,83 +181,6 @@ impl GroupDirectory {
             }
         });
         Ok(place)
-    }
-
-    /// Waits, but not for long, until the groups of a partition can be asked.
-    async fn serving(
-        &self,
-        broker: &Arc<Broker>,
-        index: PartitionIndex,
-        partition: &Arc<PartitionPlace>,
-    ) -> Result<Leadership, ErrorCode> {
-        let deadline = Instant::now() + LOAD_WAIT;
-        loop {
-            let changed = self.changed.notified();
-            let leadership = Leadership::of(partition).ok_or(ErrorCode::NotCoordinator)?;
-            match self.load_if_unread(broker, index, partition, leadership) {
-                Readiness::Serving => return Ok(leadership),
-                Readiness::Failed { .. } => return Err(ErrorCode::CoordinatorNotAvailable),
-                Readiness::Unread | Readiness::Loading(_) => {
-                    let waited = timeout_at(deadline, changed).await;
-                    waited.map_err(|_| ErrorCode::CoordinatorLoadInProgress)?;
-                }
-            }
-        }
-    }
-
-    /// Begins to read a partition, unless it was read under this leadership or is being read.
-    fn load_if_unread(
-        &self,
-        broker: &Arc<Broker>,
-        index: PartitionIndex,
-        partition: &Arc<PartitionPlace>,
-        leadership: Leadership,
-    ) -> Readiness {
-        let mut partitions = self.lock();
-        let offsets = partitions.entry(index).or_default();
-        if offsets.leadership == Some(leadership) {
-            match offsets.readiness {
-                Readiness::Failed { retry_at } if retry_at <= Instant::now() => {}
-                Readiness::Unread => {}
-                readiness => return readiness,
-            }
-        }
-        let number = self.loads.fetch_add(1, Ordering::Relaxed);
-        offsets.leadership = Some(leadership);
-        offsets.readiness = Readiness::Loading(number);
-        let load = PartitionLoad {
-            index,
-            partition: Arc::clone(partition),
-            leadership,
-            number,
-            former: offsets.groups.values().cloned().collect(),
-        };
-        tokio::spawn(load.run(Arc::clone(broker)));
-        offsets.readiness
-    }
-
-    /// A load ended: its groups are up, or the partition is left alone for a while, and the next
-    /// load will end what this one brought up. False if a later load has taken its turn.
-    fn finish_load(
-        &self,
-        load: &PartitionLoad,
-        groups: &HashMap<GroupId, Arc<GroupPlace>>,
-        is_whole: bool,
-    ) -> bool {
-        let mut partitions = self.lock();
-        let offsets = partitions.entry(load.index).or_default();
-        let is_wanted = offsets.leadership == Some(load.leadership)
-            && offsets.readiness == Readiness::Loading(load.number);
-        if is_wanted && is_whole {
-            offsets.groups = groups.clone();
-            offsets.readiness = Readiness::Serving;
-        } else if is_wanted {
-            offsets.groups.extend(groups.clone());
-            offsets.readiness = Readiness::Failed { retry_at: Instant::now() + LOAD_BACKOFF };
-        }
-        drop(partitions);
-        self.changed.notify_waiters();
-        is_wanted
     }
 
     /// Every group, after all partitions that are led here have been read.
