@@ -94,7 +94,7 @@ class Callboard(Broker):
     flush = {"callboard.flush.before.ack": "true"}
 
     def command(self):
-        return [os.environ["CALLBOARD_BIN"], "serve", "--data-dir", f"{self.home}/data",
+        return [os.environ["INTEROP_BROKER"], "serve", "--data-dir", f"{self.home}/data",
                 "--listeners", f"PLAINTEXT://{self.bootstrap}",
                 "--admin-listener", f"127.0.0.1:{free_port()}"]
 

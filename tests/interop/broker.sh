@@ -7,7 +7,7 @@
 #   interop_end                        prints the sum and leaves with 1 if a check failed
 #
 # A line is "ok - CLIENT: what holds" or "not ok - CLIENT: what should hold", followed by what the
-# command said. Environment: CALLBOARD_BIN (the program; default: the newest one under target/),
+# command said. Environment: INTEROP_BROKER (the program; default: the newest one under target/),
 # INTEROP_CACHE (where clients are installed; default target/interop), INTEROP_SETTINGS (broker
 # settings of a broker started here, separated by blanks).
 
@@ -27,7 +27,7 @@ free_port() {
 
 find_callboard() {
   local newest
-  if [ -n "${CALLBOARD_BIN:-}" ]; then echo "$CALLBOARD_BIN"; return; fi
+  if [ -n "${INTEROP_BROKER:-}" ]; then echo "$INTEROP_BROKER"; return; fi
   newest=$(ls -t "${CARGO_TARGET_DIR:-$INTEROP_ROOT/target}"/{release,debug}/callboard 2>/dev/null | head -1)
   [ -n "$newest" ] || { echo "no callboard under target/: cargo build --release first" >&2; return 1; }
   echo "$newest"
