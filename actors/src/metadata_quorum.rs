@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::{InitializeError, RaftError};
-use openraft::{BasicNode, Config, Raft, SnapshotPolicy};
+use openraft::error::{Fatal, InitializeError, RaftError};
+use openraft::{BasicNode, Config, Raft, RaftMetrics, SnapshotPolicy};
 use protocol::BrokerId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use supervision::{Address, Lease, LeaseTable};
@@ -53,6 +53,9 @@ const ENTRIES_KEPT: u64 = 1_000;
 /// How long the tasks of the incarnation before may take to let go of the directory.
 const LEASE_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long the log may take to be applied.
+const CATCH_UP_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Why a proposal was not agreed on, or not known to be.
 #[derive(Clone, Debug, Error)]
 pub enum ProposalError {
@@ -73,6 +76,8 @@ pub enum QuorumMessage {
         /// The entry's index once it is applied here.
         reply: oneshot::Sender<Result<u64, ProposalError>>,
     },
+    /// From itself: the library has given up for good, and only a restart mends it.
+    GaveUp(Fatal<u64>),
 }
 
 impl ractor::Message for QuorumMessage {}
@@ -115,17 +120,19 @@ impl Actor for MetadataQuorum {
         let lease = arguments.leases.acquire(arguments.directory.clone(), LEASE_DEADLINE).await?;
         let raft = open(&arguments, lease).await?;
         found_alone(&raft, arguments.node).await?;
+        catch_up(&raft, arguments.node).await?;
         Ok(QuorumState { raft })
     }
 
     async fn handle(
         &self,
-        _myself: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            QuorumMessage::Propose { records, reply } => state.on_propose(records, reply),
+            QuorumMessage::Propose { records, reply } => state.on_propose(records, reply, myself),
+            QuorumMessage::GaveUp(reason) => return Err(reason.into()),
         }
         Ok(())
     }
@@ -152,10 +159,18 @@ impl Actor for MetadataQuorum {
 
 impl QuorumState {
     /// Proposes in a task of its own: agreement takes a flush, and the mailbox must not wait.
-    fn on_propose(&self, records: Bytes, reply: oneshot::Sender<Result<u64, ProposalError>>) {
+    fn on_propose(
+        &self,
+        records: Bytes,
+        reply: oneshot::Sender<Result<u64, ProposalError>>,
+        myself: ActorRef<QuorumMessage>,
+    ) {
         let raft = self.raft.clone();
         tokio::spawn(async move {
             let written = raft.client_write(ProposedRecords(records)).await;
+            if let Err(RaftError::Fatal(reason)) = &written {
+                let _ = myself.cast(QuorumMessage::GaveUp(reason.clone()));
+            }
             let agreed = written
                 .map(|response| response.log_id.index)
                 .map_err(|error| ProposalError::Refused { reason: error.to_string() });
@@ -206,9 +221,24 @@ fn config() -> Result<Arc<Config>, ActorProcessingErr> {
 
 /// A quorum without voters begins with this node alone; one that has voters goes on.
 async fn found_alone(raft: &Raft<QuorumTypes>, node: BrokerId) -> Result<(), ActorProcessingErr> {
+    if raft.is_initialized().await? {
+        return Ok(());
+    }
     let id = u64::from(node.0.unsigned_abs());
     match raft.initialize(BTreeMap::from([(id, BasicNode::new(""))])).await {
         Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Waits until this node leads and its image shows the whole log. Who starts after the quorum
+/// decides by that image: on an older one the controller would found the cluster again.
+async fn catch_up(raft: &Raft<QuorumTypes>, node: BrokerId) -> Result<(), ActorProcessingErr> {
+    let id = u64::from(node.0.unsigned_abs());
+    let is_done = move |metrics: &RaftMetrics<u64, BasicNode>| {
+        let applied = metrics.last_applied.map(|place| place.index);
+        metrics.current_leader == Some(id) && applied >= metrics.last_log_index
+    };
+    raft.wait(Some(CATCH_UP_DEADLINE)).metrics(is_done, "the log is applied").await?;
+    Ok(())
 }
