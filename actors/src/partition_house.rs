@@ -9,7 +9,7 @@ use commit_log::{LogDirectory, LogResources};
 use protocol::BrokerId;
 use supervision::{
     Address, Backoff, ChildSpec, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable,
-    RestartIntensity, Shutdown, StartContext,
+    RestartIntensity, RestartType, Shutdown, StartContext,
 };
 use tracing::{error, info};
 
@@ -80,6 +80,8 @@ impl PartitionHouse {
         let make =
             move |context: &StartContext| (PartitionReplica, house.arguments(&place_of, context));
         ChildSpec::addressed_actor(place.name.to_string(), &place.replica, make)
+            // one that was closed stays closed: its node stops
+            .restart(RestartType::Transient)
             .backoff(BACKOFF)
             .shutdown(Shutdown::Graceful(CLOSE_DEADLINE))
     }
