@@ -1,8 +1,17 @@
 //! The commands, one a file.
 
+mod cluster_arguments;
+pub mod consume;
+pub mod group;
+pub mod produce;
 pub mod serve;
+pub mod settings;
+pub mod topic;
+pub mod tree;
 
 use std::process::ExitCode;
+
+use callboard::config::ConfigurationError;
 
 use crate::command_line::{Command, CommandLine};
 use crate::output;
@@ -10,7 +19,13 @@ use crate::output;
 /// Runs a command to its end.
 pub async fn run(command_line: CommandLine) -> ExitCode {
     let done = match command_line.command {
-        Command::Serve(arguments) => serve::run(*arguments).await,
+        Command::Serve(arguments) => Box::pin(serve::run(*arguments)).await,
+        Command::Settings(arguments) => settings::run(&arguments),
+        Command::Topic(arguments) => Box::pin(topic::run(arguments)).await,
+        Command::Produce(arguments) => Box::pin(produce::run(*arguments)).await,
+        Command::Consume(arguments) => Box::pin(consume::run(*arguments)).await,
+        Command::Group(arguments) => Box::pin(group::run(arguments)).await,
+        Command::Tree(arguments) => tree::run(arguments).await,
     };
     done.unwrap_or_else(|error| failed(&error))
 }
@@ -21,7 +36,7 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output::error(error);
-    match error.is::<callboard::config::ConfigurationError>() {
+    match error.is::<ConfigurationError>() {
         true => ExitCode::from(2),
         false => ExitCode::FAILURE,
     }

@@ -116,7 +116,7 @@ pub enum ConfigurationError {
         source: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("the configuration file {} is not valid: {source}", path.display())]
+    #[error("the configuration file {} is not valid: {}", path.display(), source.to_string().trim())]
     Syntax {
         /// Which.
         path: PathBuf,
@@ -193,7 +193,11 @@ impl SettingSources {
         let (known, ignored): (Vec<_>, Vec<_>) = variables.into_iter().partition(is_meant);
         given.extend(known);
         given.extend(self.flags.iter().cloned());
-        let ignored_variables = ignored.iter().map(|given| given.origin.to_string()).collect();
+        let ignored = ignored.into_iter().map(|given| match given.origin {
+            Origin::Variable(name) => name,
+            Origin::File(_) | Origin::Flag(_) => given.name,
+        });
+        let ignored_variables = ignored.collect();
         Ok(LoadedSettings { settings: check(given)?, ignored_variables })
     }
 }
@@ -304,3 +308,6 @@ fn is_meant(given: &GivenSetting) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,9 @@
 mod command_line;
 mod commands;
 mod output;
+mod progress;
+mod record_text;
+mod timestamp_text;
 
 use std::process::ExitCode;
 

@@ -37,6 +37,14 @@ impl Write for Output {
     }
 }
 
+impl Output {
+    /// Writes JSON on a line of its own, to be shown when the buffer is full or flushed.
+    pub fn json_line(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.stdout, value)?;
+        Ok(self.stdout.write_all(b"\n")?)
+    }
+}
+
 /// Whether somebody looks at standard output who sees colours.
 pub fn is_coloured() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -52,8 +60,31 @@ pub fn reader_is_gone(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Tells why a command failed, on standard error.
+/// Tells why a command failed, on standard error, with the causes that say more than their
+/// effects do.
 pub fn error(error: &anyhow::Error) {
-    // where even that cannot be written, nothing is left to be done
-    drop(writeln!(io::stderr(), "error: {error:#}"));
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{separator}{cause}");
+        }
+    }
+    note(format_args!("error: {text}"));
+}
+
+/// Tells something on standard error. Where even that cannot be written, nothing is left to do.
+pub fn note(text: impl std::fmt::Display) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Columns with a head, without lines between them.
+pub fn table<Row: Into<comfy_table::Row>>(
+    head: &[&str],
+    rows: impl IntoIterator<Item = Row>,
+) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(head.to_vec()).add_rows(rows);
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
