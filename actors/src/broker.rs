@@ -2,7 +2,6 @@
 //! cells that say so. No actor, no locks held across a wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -87,12 +86,12 @@ impl ImageCell {
 /// The number of this node's registration, as the controller gave it.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    epoch: Arc<AtomicI64>,
+    epoch: Arc<watch::Sender<BrokerEpoch>>,
 }
 
 impl Default for Registration {
     fn default() -> Self {
-        Self { epoch: Arc::new(AtomicI64::new(BrokerEpoch::UNKNOWN.value())) }
+        Self { epoch: Arc::new(watch::Sender::new(BrokerEpoch::UNKNOWN)) }
     }
 }
 
@@ -100,12 +99,19 @@ impl Registration {
     /// The number; unknown before the first registration.
     #[must_use]
     pub fn epoch(&self) -> BrokerEpoch {
-        BrokerEpoch::new(self.epoch.load(Ordering::SeqCst))
+        *self.epoch.borrow()
     }
 
     /// Remembers the number.
     pub fn set(&self, epoch: BrokerEpoch) {
-        self.epoch.store(epoch.value(), Ordering::SeqCst);
+        self.epoch.send_replace(epoch);
+    }
+
+    /// Waits until the node is registered: before, no question about the cluster has an answer.
+    pub async fn done(&self) {
+        let mut epochs = self.epoch.subscribe();
+        // the sender lives as long as this, so the wait ends only by the registration
+        let _ = epochs.wait_for(|epoch| epoch.is_known()).await;
     }
 }
 

@@ -173,6 +173,9 @@ impl Drop for ClientListenerState {
 
 impl ClientListenerArguments {
     async fn accept_all(&self) {
+        // connections wait in the socket's queue until then: an answer that names no broker makes
+        // some clients wait for half a minute
+        self.broker.registration.done().await;
         loop {
             match self.socket.accept().await {
                 Ok((stream, address)) => self.admit(stream, address),

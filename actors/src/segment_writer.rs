@@ -18,12 +18,12 @@
 //! never answers a client.
 
 mod append_work;
+mod writer_settings;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use commit_log::{AppendOutcome, CommitLog, FlushResult, LogError, LogSettings};
+use commit_log::{AppendOutcome, CommitLog, FlushResult, LogError};
 use protocol::Offset;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use supervision::Lease;
@@ -33,6 +33,7 @@ use crate::ports::clock::Clock;
 use crate::ports::storage_executor::StorageExecutor;
 
 pub use append_work::{AppendReport, AppendWork, HeldBytes};
+pub use writer_settings::WriterSettings;
 
 /// The right to own one partition directory.
 pub type LogLease = Lease<std::path::PathBuf>;
@@ -96,21 +97,6 @@ pub const RETIRED: &str = "retired";
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct WriterFault(#[from] LogError);
-
-/// The topic settings that the writer obeys.
-#[derive(Clone, Debug)]
-pub struct WriterSettings {
-    /// Those of the log itself.
-    pub log: LogSettings,
-    /// Whether every write is followed by a flush (`callboard.flush.before.ack`).
-    pub flush_before_ack: bool,
-    /// Unflushed records that force a flush (`flush.messages`).
-    pub flush_records: u64,
-    /// How long a record may stay unflushed (`flush.ms`); `None` leaves it to the system.
-    pub flush_interval: Option<Duration>,
-    /// How long without an append until the log is given back.
-    pub idle_after: Duration,
-}
 
 /// Everything a writer is born with.
 pub struct SegmentWriterArguments {

@@ -13,7 +13,7 @@ use supervision::{
 };
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::group_log::{GroupLogError, read_groups};
 use super::group_place::{GroupPlace, Leadership};
@@ -63,7 +63,7 @@ impl PartitionLoad {
         let loaded = loading.await.unwrap_or(Err(LoadError::Panicked));
         let (partition, groups) = (&self.partition.name, places.len());
         match loaded {
-            Ok(()) => info!(%partition, groups, elapsed = ?started.elapsed(), "groups loaded"),
+            Ok(()) => debug!(%partition, groups, elapsed = ?started.elapsed(), "groups loaded"),
             Err(ref error) => warn!(%partition, %error, cause = ?error, "groups not loaded"),
         }
         if !broker.groups.finish_load(&self, &places, loaded.is_ok()) {
