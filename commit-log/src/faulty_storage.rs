@@ -71,8 +71,14 @@ impl FaultyStorage {
         self.disk().power_cut();
     }
 
+    /// The process dies and another one comes: files and locks held before are dead, but nothing is
+    /// lost that could be read. It is not flushed by that either.
+    pub fn kill(&self) {
+        self.disk().kill();
+    }
+
     /// After so many more changes (writes, truncations, flushes, and whatever changes a directory)
-    /// everything fails, until [`FaultyStorage::power_cut`] brings the power back.
+    /// everything fails, until [`FaultyStorage::power_cut`] or [`FaultyStorage::kill`].
     pub fn cut_power_after(&self, changes: u64) {
         self.disk().cut_power_after(changes);
     }

@@ -6,6 +6,7 @@ mod batch_walk;
 pub mod checkpoint;
 mod commit_log;
 mod directory_identity;
+mod dump;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod faulty_storage;
@@ -40,6 +41,7 @@ pub use append::{Append, AppendOrigin, AppendOutcome, AppendResult};
 pub use checkpoint::CheckpointDamage;
 pub use commit_log::{CleanlyClosed, CommitLog, ProducerSummary, SegmentSummary};
 pub use directory_identity::{DirectoryIdentity, IdentityDamage};
+pub use dump::{DumpedBatch, SegmentDump};
 pub use error::{AppendError, Damage, FlushEvidence, LogError, ReadError, is_space_error};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty_storage::{FaultyOperation, FaultyStorage};

@@ -160,3 +160,46 @@ impl SharedLog {
         self.with_epochs(|epochs| epochs.end_offset_for(epoch, log_end_offset))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RealStorage;
+
+    fn shared() -> SharedLog {
+        let resources = LogResources::new(Arc::new(RealStorage));
+        SharedLog::new(Arc::from(Path::new("log")), resources, vec![], LeaderEpochs::default())
+    }
+
+    #[test]
+    fn no_read_begins_or_ends_well_during_a_truncation() {
+        let shared = shared();
+        let before = shared.begin_read().unwrap();
+        shared.begin_truncation();
+        assert!(matches!(shared.begin_read(), Err(ReadError::Truncated)));
+        assert!(matches!(shared.end_read(before), Err(ReadError::Truncated)));
+        shared.end_truncation();
+        assert!(matches!(shared.end_read(before), Err(ReadError::Truncated)));
+        let after = shared.begin_read().unwrap();
+        assert!(shared.end_read(after).is_ok());
+        shared.close();
+        assert!(matches!(shared.end_read(after), Err(ReadError::Closed)));
+    }
+
+    #[test]
+    fn a_place_found_before_a_truncation_is_not_remembered_after_it() {
+        let shared = shared();
+        let place =
+            |offset| Place { offset: Offset::new(offset), segment: Offset::ZERO, position: 7 };
+        let before = shared.generation();
+        shared.remember_place(place(1), before);
+        assert_eq!(shared.place_of(Offset::new(1)), Some(place(1)));
+        shared.begin_truncation();
+        shared.remember_place(place(2), before);
+        shared.end_truncation();
+        shared.remember_place(place(3), before);
+        for offset in 1..=3 {
+            assert_eq!(shared.place_of(Offset::new(offset)), None);
+        }
+    }
+}

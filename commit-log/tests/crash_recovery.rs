@@ -33,7 +33,8 @@ struct Expectation {
 impl Expectation {
     /// Appends these records as one group. They may be there from now on, whatever is answered.
     fn append(&mut self, log: &mut CommitLog, values: &[&str]) -> Result<(), LogError> {
-        let group: Vec<_> = values.iter().map(|value| append(batch(&[value]))).collect();
+        let epoch = log.latest_epoch().map_or(0, LeaderEpoch::value);
+        let group: Vec<_> = values.iter().map(|value| append_in(epoch, batch(&[value]))).collect();
         self.appended.extend(values.iter().map(ToString::to_string));
         for result in log.append(&group) {
             result.map_err(|_| power_is_off())?;
@@ -109,7 +110,6 @@ fn delete_and_append(home: &Home, expected: &mut Expectation) -> Result<(), LogE
 
 /// Runs a script with the power going after every change, and checks what is left each time.
 fn survives_every_crash(script: Script, expected_cuts: u64) {
-    let mut cuts = 0;
     for cut in 0..1000 {
         let mut finished = false;
         for seed in 0..SEEDS {
@@ -120,14 +120,15 @@ fn survives_every_crash(script: Script, expected_cuts: u64) {
             storage.cut_power_after(cut);
             finished = script(&home, &mut expected).is_ok();
             storage.power_cut();
-            check(&home, &expected, &format!("cut after change {cut}, seed {seed}"));
+            let situation = format!("cut after change {cut}, seed {seed}");
+            check(&home, &storage, &expected, &situation);
         }
         if finished {
-            break;
+            assert!(cut >= expected_cuts, "the script made only {cut} changes");
+            return;
         }
-        cuts += 1;
     }
-    assert!(cuts >= expected_cuts, "the script made only {cuts} changes");
+    panic!("the script never came to its end");
 }
 
 trait Prepared {
@@ -141,10 +142,10 @@ impl Prepared for FaultyStorage {
 }
 
 /// Opens the log after a crash, and uses it.
-fn check(home: &Home, expected: &Expectation, situation: &str) {
+fn check(home: &Home, storage: &FaultyStorage, expected: &Expectation, situation: &str) {
     let hints = OpenHints { clean_shutdown: expected.closed, ..hints(expected.checkpointed) };
     let opened = home.try_open(hints.clone());
-    let (mut log, report) = opened.unwrap_or_else(|error| panic!("{situation}: {error}"));
+    let (log, report) = opened.unwrap_or_else(|error| panic!("{situation}: {error}"));
     let end = usize::try_from(log.log_end_offset().value()).unwrap();
     assert!(end >= expected.flushed, "{situation}: {end} of {expected:?}, {report:?}");
     let start = log.log_start_offset().value();
@@ -161,9 +162,18 @@ fn check(home: &Home, expected: &Expectation, situation: &str) {
     assert!(written.starts_with(&kept), "{situation}: {kept:?} is no beginning of {written:?}");
     assert_eq!(kept.len(), end - usize::try_from(start).unwrap(), "{situation}");
 
+    // what was told once is there after the next crash, too
+    let recovery_point = Some(log.recovery_point());
+    storage.power_cut();
+    drop(log);
+    let again = home.try_open(OpenHints { recovery_point, clean_shutdown: false, ..hints.clone() });
+    let (mut log, _) = again.unwrap_or_else(|error| panic!("{situation}, again: {error}"));
+    assert_eq!(contents(&log), kept, "{situation}, again");
+
     // what comes after the crash is kept, and nothing that was cut comes back
     for _ in 0..9 {
-        log.append(&[append(batch(&["after"]))]).pop().unwrap().unwrap();
+        let epoch = log.latest_epoch().map_or(0, LeaderEpoch::value);
+        log.append(&[append_in(epoch, batch(&["after"]))]).pop().unwrap().unwrap();
     }
     let closed = log.close_cleanly().unwrap();
     let hints =
@@ -183,6 +193,33 @@ fn flushed_records_survive_a_power_cut_after_every_change() {
 #[test]
 fn deletion_from_the_start_survives_a_power_cut_after_every_change() {
     survives_every_crash(delete_and_append, 50);
+}
+
+/// A killed process leaves what it wrote in the page cache, and the next one reads it there. Once
+/// that one has told anybody of it, it must be on disk.
+#[test]
+fn what_is_found_after_a_kill_is_on_disk_before_it_is_told() {
+    for cut in 0..1000 {
+        let storage = FaultyStorage::new(cut);
+        storage.create_directories_for_test();
+        let home = Home::new(Arc::new(storage.clone()), Path::new("/disk"));
+        let mut expected = Expectation::default();
+        storage.cut_power_after(cut);
+        let finished = append_and_flush(&home, &mut expected).is_ok();
+        storage.kill();
+        let (log, _) = home.open_from(expected.checkpointed);
+        let (found, told) = (contents(&log), log.recovery_point());
+        assert_eq!(told, log.log_end_offset());
+        storage.power_cut();
+        drop(log);
+        let opened = home.try_open(hints(told.value()));
+        let (log, _) = opened.unwrap_or_else(|error| panic!("killed after {cut}: {error}"));
+        assert_eq!(contents(&log), found, "killed after change {cut}");
+        if finished {
+            return;
+        }
+    }
+    panic!("the script never came to its end");
 }
 
 /// A log that is cut and goes on in another way, as a follower's: after a crash it is a beginning

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use commit_log::{Damage, LogError, OpenHints, RealStorage};
+use commit_log::{Damage, LogError, OpenHints, RealStorage, SegmentDump};
 use harness::{
     Home, NOW_MS, append_in, append_numbered, batch, contents, hints, idempotent, must_append,
     numbered,
@@ -133,7 +133,8 @@ fn damage_below_the_recovery_point_is_refused_and_nothing_is_touched() {
     let template = Template::new();
     let whole = fs::metadata(last_log_file(&template.home)).unwrap().len();
     let last_batch = usize::try_from(whole - BATCH).unwrap();
-    let damages: [(&str, fn(&Path, usize, u64)); 3] = [
+    type Damaging = fn(&Path, usize, u64);
+    let damages: [(&str, Damaging); 3] = [
         ("flip", |path, last_batch, _| flip(path, last_batch + 70)),
         ("cut in a batch", |path, _, whole| cut(path, whole - 1)),
         ("cut between batches", |path, _, whole| cut(path, whole - BATCH)),
@@ -197,12 +198,20 @@ fn a_log_whose_files_are_gone_is_not_taken_for_a_new_one() {
 #[test]
 fn a_damaged_index_of_any_segment_is_built_again() {
     let template = Template::new();
-    let damages: [(&str, fn(&Path)); 6] = [
+    type Damaging = fn(&Path);
+    let damages: [(&str, Damaging); 7] = [
         ("deleted", |path| fs::remove_file(path).unwrap()),
         ("emptied", |path| cut(path, 0)),
         ("cut", |path| cut(path, fs::metadata(path).unwrap().len().saturating_sub(3))),
         ("longer", |path| cut(path, fs::metadata(path).unwrap().len() + 24)),
         ("garbage", |path| fs::write(path, vec![0x5a; 96]).unwrap()),
+        ("other offsets", |path| {
+            let mut contents = fs::read(path).unwrap();
+            for entry in contents.chunks_exact_mut(8) {
+                entry[3] ^= 1;
+            }
+            fs::write(path, contents).unwrap();
+        }),
         ("changed", |path| {
             let mut contents = fs::read(path).unwrap();
             for entry in contents.chunks_exact_mut(8) {
@@ -283,6 +292,30 @@ fn what_earlier_processes_left_is_tidied_up_or_refused() {
     assert!(!path("00000000000000000000.log.deleted").exists() && path("something-else").exists());
     fs::write(path("00000000000000000000.log.swap"), b"").unwrap();
     assert!(matches!(home.try_open(hints(60)), Err(LogError::InterruptedSwap { .. })));
+}
+
+#[test]
+fn a_dump_tells_good_batches_from_damaged_ones() {
+    let template = Template::new();
+    let home = template.copy();
+    let file = files(&home, "log").swap_remove(1);
+    let batches = || -> Vec<_> {
+        SegmentDump::open(&RealStorage, &file).unwrap().map(Result::unwrap).collect()
+    };
+    let good = batches();
+    assert!(good.len() > 10 && good.iter().all(|batch| batch.damage.is_none()));
+    let bytes: usize = good.iter().map(|batch| batch.bytes.len()).sum();
+    assert_eq!(bytes as u64, fs::metadata(&file).unwrap().len());
+    let fourth = usize::try_from(good[3].position).unwrap();
+    flip(&file, fourth + 70);
+    let damaged: Vec<_> = batches().iter().map(|batch| batch.damage.is_some()).collect();
+    assert_eq!(damaged.iter().filter(|damaged| **damaged).count(), 1);
+    assert!(damaged[3] && damaged.len() == good.len(), "it is told and passed over");
+    flip(&file, fourth + 16);
+    assert_eq!(batches().len(), 4, "without a format there is no next batch");
+    cut(&file, good[2].position + 70);
+    let last = batches().pop().unwrap();
+    assert!(matches!(last.damage, Some(Damage::Incomplete { .. })), "{last:?}");
 }
 
 #[test]

@@ -361,6 +361,10 @@ impl Disk {
         chances.resize_with(1 << 12, || self.random(3) > 0);
         let mut chance = chances.into_iter().cycle();
         self.tree.power_cut(|| chance.next().unwrap_or(true));
+        self.kill();
+    }
+
+    pub(super) fn kill(&mut self) {
         self.locks.clear();
         self.boot += 1;
         self.is_off = false;

@@ -45,7 +45,7 @@ impl LogReader {
         }
         let segments = self.shared.segments();
         for segment in segments.iter().skip(segment_of(&segments, offset)) {
-            match self.locate(segment, offset, request.mode) {
+            match self.locate(segment, offset, request.mode, generation) {
                 Ok(Some(position)) => {
                     return self.read_segment(segment, position, request, generation);
                 }

@@ -9,7 +9,7 @@ use crate::batch_walk::{BatchAt, BatchWalk, Check, Step, WalkRange};
 use crate::reader::{LogReader, ReadMode};
 use crate::segment::Segment;
 use crate::segment_files::FileKind;
-use crate::shared_log::Segments;
+use crate::shared_log::{Place, Segments};
 use crate::storage::StorageFile;
 use crate::{Damage, ReadError};
 
@@ -63,6 +63,7 @@ impl LogReader {
         segment: &Arc<Segment>,
         offset: Offset,
         mode: ReadMode,
+        generation: u64,
     ) -> Result<Option<u64>, ReadError> {
         if let Some(place) = self.shared.place_of(offset)
             && place.segment == segment.base_offset()
@@ -71,7 +72,11 @@ impl LogReader {
         }
         let found =
             self.walk_to(segment, offset, mode, &|batch| batch.header.last_offset() >= offset)?;
-        Ok(found.map(|batch| batch.position))
+        let Some(batch) = found else { return Ok(None) };
+        let (position, segment) = (batch.position, segment.base_offset());
+        let place = Place { offset: batch.header.base_offset, segment, position };
+        self.shared.remember_place(place, generation);
+        Ok(Some(position))
     }
 
     /// The first batch at or after the one that holds `from` which `is_wanted`.
