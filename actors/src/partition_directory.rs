@@ -88,13 +88,6 @@ impl PartitionPlace {
         self.waiters.ring();
     }
 
-    /// Takes the picture away if this start of the replica published it.
-    pub fn close_of(&self, incarnation: u64) {
-        if self.view().is_some_and(|view| view.incarnation == incarnation) {
-            self.close();
-        }
-    }
-
     /// Which storage thread its writer lives on: the same for all of its writers.
     #[must_use]
     pub fn storage_hash(&self) -> u64 {

@@ -197,19 +197,6 @@ struct Waiting {
     reply: oneshot::Sender<AppendAnswer>,
 }
 
-/// Takes the read view away when the replica ends, however it ends: what clients read then says
-/// that nobody leads here, and those who wait for more are told at once.
-struct ViewGuard {
-    place: Arc<PartitionPlace>,
-    incarnation: u64,
-}
-
-impl Drop for ViewGuard {
-    fn drop(&mut self) {
-        self.place.close_of(self.incarnation);
-    }
-}
-
 /// What a replica knows.
 pub struct PartitionReplicaState {
     machine: Replica,
@@ -230,7 +217,6 @@ pub struct PartitionReplicaState {
     shown_writer: Option<OwnChild>,
     origin: Instant,
     arguments: PartitionReplicaArguments,
-    _view: ViewGuard,
     /// Last: the next incarnation opens the log when this is dropped.
     lease: LogLease,
 }
@@ -247,7 +233,6 @@ impl Actor for PartitionReplica {
     ) -> Result<Self::State, ActorProcessingErr> {
         let directory = arguments.directory.clone();
         let lease = arguments.leases.acquire(directory, LEASE_DEADLINE).await?;
-        let (place, incarnation) = (Arc::clone(&arguments.place), arguments.incarnation);
         let state = PartitionReplicaState {
             machine: Replica::restarted(arguments.place.last_led_epoch()),
             effects: Effects::new(),
@@ -262,7 +247,6 @@ impl Actor for PartitionReplica {
             shown_writer: None,
             origin: Instant::now(),
             arguments,
-            _view: ViewGuard { place, incarnation },
             lease,
         };
         state.start_opening(&myself);
