@@ -9,7 +9,7 @@
 //! ```
 
 #[path = "lane.rs"]
-mod lane;
+pub mod lane;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ use client::{
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use lane::{Lane, Latencies, Reading};
+use lane::{Lane, Reading};
 
 /// Producers and readers of one topic.
 pub struct Load {
@@ -107,6 +107,16 @@ impl Load {
     pub fn split_at(&self, partition: i32) -> (Vec<Arc<Lane>>, Vec<Arc<Lane>>) {
         let lanes = self.lanes.iter().cloned();
         lanes.partition(|lane| lane.partition().partition.0 == partition)
+    }
+
+    /// Waits until, in every lane, a record that is sent from now on is acknowledged and read.
+    pub async fn until_all_flow(&mut self) -> Result<()> {
+        let next: Vec<_> = self.lanes.iter().map(|lane| lane.sent() + 1).collect();
+        for (lane, next) in self.lanes.iter().zip(next) {
+            lane.until_acked(next).await?;
+            lane.until_read(next).await?;
+        }
+        self.check_readers()
     }
 
     /// Fails if a reader has seen what it should not have seen.
