@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::consume::ConsumeArguments;
 use crate::commands::group::GroupArguments;
+use crate::commands::log::LogArguments;
 use crate::commands::produce::ProduceArguments;
 use crate::commands::serve::ServeArguments;
 use crate::commands::settings::SettingsArguments;
@@ -38,4 +39,5 @@ pub enum Command {
     Consume(Box<ConsumeArguments>),
     Group(GroupArguments),
     Tree(TreeArguments),
+    Log(LogArguments),
 }

@@ -3,6 +3,7 @@
 mod cluster_arguments;
 pub mod consume;
 pub mod group;
+pub mod log;
 pub mod produce;
 pub mod serve;
 pub mod settings;
@@ -26,6 +27,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         Command::Consume(arguments) => Box::pin(consume::run(*arguments)).await,
         Command::Group(arguments) => Box::pin(group::run(arguments)).await,
         Command::Tree(arguments) => tree::run(arguments).await,
+        Command::Log(arguments) => log::run(&arguments),
     };
     done.unwrap_or_else(|error| failed(&error))
 }

@@ -121,7 +121,7 @@ pub enum ConfigurationError {
         /// Which.
         path: PathBuf,
         /// Where and why.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
     /// A setting of the file is something else than a value.
     #[error("the configuration file {}: {name} is neither a value nor a list of values", path.display())]
@@ -141,7 +141,7 @@ pub enum ConfigurationError {
     },
     /// A variable of the environment cannot be read.
     #[error("the environment cannot be read: {0}")]
-    Environment(ConfigError),
+    Environment(Box<ConfigError>),
     /// A flag is not of the form that it has to be.
     #[error("--set {text:?} has to be NAME=VALUE")]
     NotAnAssignment {
@@ -228,9 +228,9 @@ fn read_file(path: &Path) -> Result<Vec<GivenSetting>, ConfigurationError> {
         .map_err(|source| ConfigurationError::Unreadable { path: path.to_owned(), source })?;
     // not through the crate's builder, which would put quoted names into tables and so lose one
     // of `max.connections` and `max.connections.per.ip`
-    let tables = File::from_str(&text, FileFormat::Toml)
-        .collect()
-        .map_err(|source| ConfigurationError::Syntax { path: path.to_owned(), source })?;
+    let tables = File::from_str(&text, FileFormat::Toml).collect().map_err(|source| {
+        ConfigurationError::Syntax { path: path.to_owned(), source: Box::new(source) }
+    })?;
     let mut given = BTreeMap::new();
     for (name, value) in tables {
         flatten(path, name, value, &mut given)?;
@@ -277,6 +277,10 @@ fn text_of(value: Value) -> Option<String> {
     }
 }
 
+fn unreadable(error: ConfigError) -> ConfigurationError {
+    ConfigurationError::Environment(Box::new(error))
+}
+
 fn read_environment(
     variables: Option<&HashMap<String, String>>,
 ) -> Result<Vec<GivenSetting>, ConfigurationError> {
@@ -284,7 +288,7 @@ fn read_environment(
         .prefix_separator("_")
         .separator("_")
         .source(variables.map(|variables| variables.clone().into_iter().collect()));
-    let found = environment.collect().map_err(ConfigurationError::Environment)?;
+    let found = environment.collect().map_err(unreadable)?;
     let mut given = Vec::new();
     for (key, value) in found {
         if OWN_VARIABLES.contains(&&*key) {
@@ -293,7 +297,7 @@ fn read_environment(
         let variable = format!("CALLBOARD_{}", key.to_uppercase().replace('.', "_"));
         let own = format!("{OWN_PREFIX}{key}");
         let name = if broker_settings().any(|setting| setting.name == own) { own } else { key };
-        let value = value.into_string().map_err(ConfigurationError::Environment)?;
+        let value = value.into_string().map_err(unreadable)?;
         given.push(GivenSetting { name, value, origin: Origin::Variable(variable) });
     }
     Ok(given)

@@ -111,7 +111,9 @@ fn a_directory_serves_one_process_one_node_and_no_newer_format() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused_with_name_value_reason_and_place() {
-    let cases: &[(&[&str], &[(&str, &str)], &[&str])] = &[
+    type Case =
+        (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
+    let cases: &[Case] = &[
         (
             &["--set", "num.partitions=none"],
             &[],
@@ -249,6 +251,38 @@ fn the_tree_shows_who_runs() {
     assert!(error.contains("nowhere"), "{error}");
     let error = broker.run(&["tree", "--admin", &broker.bootstrap]).failed(1);
     assert!(error.contains("is it an admin listener?"), "{error}");
+}
+
+#[test]
+fn a_dump_tells_a_good_batch_from_a_damaged_one() {
+    let (directory, broker) = broker();
+    for round in 0..3 {
+        broker.run_with_input(&["produce", "logged"], &lines(round, round + 1)).ok();
+    }
+    let segment = broker.file("logged-0/00000000000000000000.log");
+    let dump = |path: &std::path::Path, more: &[&str]| -> Finished {
+        let mut command = program();
+        run_with_input(command.args(["log", "dump"]).arg(path).args(more), "")
+    };
+    let text = dump(&segment, &["--records"]).ok();
+    assert_eq!(text.matches("  good\n").count(), 3, "{text}");
+    assert!(text.contains("offset 2  ") && text.contains("value \"record 2\""), "{text}");
+    assert!(dump(&broker.file(""), &[]).ok().contains("logged-0"), "a whole data directory");
+
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let second = bytes.len() / 3 + 70;
+    bytes[second] ^= 1;
+    let copy = directory.path().join("00000000000000000000.log");
+    std::fs::write(&copy, bytes).unwrap();
+    let json = dump(&copy, &["--json"]);
+    assert_eq!(json.code, Some(1), "{json:?}");
+    let batches: Vec<serde_json::Value> =
+        json.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let damage: Vec<_> = batches.iter().map(|batch| !batch["damage"].is_null()).collect();
+    assert_eq!(damage, [false, true, false], "{}", json.stdout);
+
+    let error = dump(directory.path().join("nothing.log").as_path(), &[]).failed(1);
+    assert!(error.contains("nothing.log"), "{error}");
 }
 
 #[test]
