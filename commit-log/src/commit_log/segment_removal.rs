@@ -67,12 +67,16 @@ impl CommitLog {
         let log_start_offset = self.log_start_offset();
         let input = RetentionInput { now_ms, high_watermark, log_start_offset };
         let count = segments_to_delete(&facts, &self.settings, input);
+        let was_dormant = self.is_dormant();
         if count == segments.len() {
             self.roll(now_ms)?;
         }
         let deleted = segments.get(..count).unwrap_or_default();
         if !deleted.is_empty() {
             self.delete_segments(deleted, now_ms)?;
+        }
+        if was_dormant && !self.is_dormant() {
+            self.become_dormant()?;
         }
         let summary = |segment: &Arc<Segment>| SegmentSummary {
             base_offset: segment.base_offset(),
