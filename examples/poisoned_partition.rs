@@ -27,6 +27,7 @@ mod board;
 #[allow(dead_code)]
 mod load;
 #[path = "stage/poison.rs"]
+#[allow(dead_code)]
 mod poison;
 #[path = "stage/telling.rs"]
 mod telling;

@@ -37,8 +37,16 @@ impl Victim {
 
     /// Makes the partition's segment writer fail; the replica ends with its writer.
     pub fn poison(&self, poison: Poison) -> Result<()> {
-        let message = PartitionReplicaMessage::Poison { poison, in_writer: true };
-        let sent = self.place.replica.send(message);
+        self.send(poison, true)
+    }
+
+    /// Makes the replica itself fail.
+    pub fn poison_replica(&self, poison: Poison) -> Result<()> {
+        self.send(poison, false)
+    }
+
+    fn send(&self, poison: Poison, in_writer: bool) -> Result<()> {
+        let sent = self.place.replica.send(PartitionReplicaMessage::Poison { poison, in_writer });
         sent.map_err(|_| anyhow!("{} is not there to be poisoned", self.path))
     }
 
