@@ -104,9 +104,9 @@ impl FaultyStorage {
         self.disk().capacity = bytes;
     }
 
-    /// Whether reads that may not wait find nothing in memory.
-    pub fn set_cold(&self, is_cold: bool) {
-        self.disk().is_cold = is_cold;
+    /// How many bytes a read that may not wait finds in memory; `None` for all.
+    pub fn set_warm_bytes(&self, bytes_max: Option<usize>) {
+        self.disk().warm_bytes = bytes_max;
     }
 
     /// The disk's clock for the times of files, in milliseconds since 1970.
@@ -222,10 +222,11 @@ impl StorageFile for FaultyFile {
 
     fn read_at_nowait(&self, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>> {
         let mut disk = self.disk()?;
-        if disk.is_cold {
+        let warm = disk.warm_bytes.unwrap_or(usize::MAX).min(buffer.len());
+        if warm == 0 {
             return Ok(None);
         }
-        disk.read_at(self.inode, buffer, position).map(Some)
+        disk.read_at(self.inode, &mut buffer[..warm], position).map(Some)
     }
 
     fn write_at(&self, buffers: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {

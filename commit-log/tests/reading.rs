@@ -116,14 +116,32 @@ fn a_read_that_may_not_wait_never_does() {
     let reader = log.reader();
     let impatient = |from| ReadRequest { mode: ReadMode::NoWait, ..request(from, 40) };
     assert_eq!(offsets(&must_read(&reader, impatient(36))), [36, 37, 38]);
-    storage.set_cold(true);
+    storage.set_warm_bytes(Some(0));
     assert!(matches!(reader.read(impatient(36)), Err(ReadError::WouldBlock)));
     assert_eq!(offsets(&must_read(&reader, request(36, 40))), [36, 37, 38]);
-    storage.set_cold(false);
+    storage.set_warm_bytes(None);
     assert!(log.become_dormant().unwrap());
     assert!(matches!(reader.read(impatient(3)), Err(ReadError::WouldBlock)), "nothing is open");
     must_read(&reader, request(3, 40));
     assert!(!must_read(&reader, impatient(3)).batches.is_empty());
+}
+
+#[test]
+fn a_batch_half_in_memory_is_waited_for_and_not_taken_for_a_damaged_one() {
+    let (home, storage) = home();
+    let mut log = home.open();
+    append_numbered(&mut log, 30);
+    let reader = log.reader();
+    for warm in 1..1000 {
+        storage.set_warm_bytes(Some(warm));
+        for from in [0, 7, 20] {
+            let impatient = ReadRequest { mode: ReadMode::NoWait, ..request(from, 30) };
+            match reader.read(impatient) {
+                Ok(outcome) => assert_eq!(offsets(&outcome).first(), Some(&from), "{warm}"),
+                Err(error) => assert!(matches!(error, ReadError::WouldBlock), "{warm}: {error}"),
+            }
+        }
+    }
 }
 
 #[test]

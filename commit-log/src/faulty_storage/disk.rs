@@ -63,7 +63,7 @@ pub(super) struct Disk {
     locks: BTreeSet<PathBuf>,
     faults: Vec<Fault>,
     pub(super) capacity: Option<u64>,
-    pub(super) is_cold: bool,
+    pub(super) warm_bytes: Option<usize>,
     pub(super) now_ms: i64,
 }
 
@@ -80,7 +80,7 @@ impl Disk {
             locks: BTreeSet::new(),
             faults: Vec::new(),
             capacity: None,
-            is_cold: false,
+            warm_bytes: None,
             now_ms: 0,
         }
     }

@@ -135,7 +135,12 @@ impl LogReader {
     ) -> Result<Walked, ReadError> {
         let failed = |source| read_error(segment, source);
         let file = self.file_of(segment, mode)?;
-        let read_at = |buffer: &mut [u8], position| read_at(&*file, mode, buffer, position);
+        let read_at = |buffer: &mut [u8], position| {
+            let read = read_at(&*file, mode, buffer, position)?;
+            // a part of it in memory is no batch cut short
+            let may_come = mode == ReadMode::NoWait && read < buffer.len();
+            if may_come { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(read) }
+        };
         let range = WalkRange {
             base_offset: segment.base_offset(),
             position: indexed.map_or(0, |(_, position)| position),
