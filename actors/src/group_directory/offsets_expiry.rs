@@ -2,9 +2,12 @@
 //! (`offsets.retention.check.interval.ms`).
 //!
 //! Supervised by `maintenance`, one_for_one: nobody depends on it. Sent to by its own timer. Sends
-//! to the group coordinators, through their directory. A node without groups pays one look at an
-//! empty table per interval. A restart loses nothing. Its mailbox holds its one tick. It decides
-//! nothing: what has expired, the groups know.
+//! to the group coordinators, through their directory, and has it read the partitions that nobody
+//! has asked about, so that what they hold expires as well.
+//!
+//! A node without groups pays one look at an empty table per interval. A restart loses nothing but
+//! the place in the interval. Its mailbox holds its one tick. It decides nothing: what has expired,
+//! the groups know.
 
 use std::sync::Arc;
 use std::time::Duration;
