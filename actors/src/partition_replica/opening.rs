@@ -91,7 +91,8 @@ impl PartitionReplicaState {
         self.reader = Some(log.reader());
         self.report_checkpoint(&log);
         self.log = LogPlace::Dormant(Box::new(log));
-        self.take_up_role(myself)
+        // a decision that came while this replica was starting found nobody to be told
+        self.on_decided(self.arguments.place.decided(), myself)
     }
 
     fn tell_of_recovery(&self, report: &RecoveryReport) {
