@@ -18,9 +18,9 @@ impl Progress {
     pub fn new(is_wanted: bool, total_bytes: Option<u64>) -> Self {
         let bar = match (is_wanted, total_bytes) {
             (false, _) => ProgressBar::hidden(),
-            (true, None) => ProgressBar::no_length().with_style(style("{spinner} {msg}")),
+            (true, None) => ProgressBar::no_length().with_style(style("{spinner} {wide_msg}")),
             (true, Some(total)) => {
-                ProgressBar::new(total).with_style(style("[{bar:30}] {percent}% {eta} left  {msg}"))
+                ProgressBar::new(total).with_style(style("[{bar:30}] {percent}% {eta} left  {wide_msg}"))
             }
         };
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -147,6 +147,10 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = read(&self.data.with_extension("log"));
+            let _ = writeln!(std::io::stderr(), "the log of the broker:\n{log}");
+        }
     }
 }
 
