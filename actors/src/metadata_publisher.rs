@@ -99,7 +99,7 @@ impl PublisherState {
     fn on_applied(&mut self) {
         let broker = Arc::clone(&self.arguments.broker);
         let (older, newer) = (broker.image.load(), self.arguments.applied.load_full());
-        if older.version() == newer.version() {
+        if older.version() == newer.version() || !self.is_registered_in(&newer) {
             return;
         }
         let delta = ImageDelta::between(&older, &newer);
@@ -115,6 +115,14 @@ impl PublisherState {
         if !deleted.is_empty() {
             broker.groups.on_topics_deleted(&broker, delta.topics_deleted.values());
         }
+    }
+
+    /// Whether the image knows this start of the process. An older one names epochs that the
+    /// process before led, and this one must not: its logs may have lost what was written last.
+    fn is_registered_in(&self, image: &ClusterImage) -> bool {
+        let broker = &self.arguments.broker;
+        let own = image.broker(broker.id);
+        own.is_some_and(|state| state.registration.incarnation == broker.incarnation)
     }
 
     /// Removes what is to be removed, tells who is there already, and gives the places that are new.

@@ -11,6 +11,7 @@ use crate::admin::{AdminArguments, AdminServer};
 use crate::broker_lifecycle::{BrokerLifecycle, LifecycleArguments};
 use crate::client_listener::{ClientListener, ClientListenerArguments};
 use crate::controller::{ControllerActor, ControllerArguments, ControllerMessage};
+use crate::group_directory::offsets_expiry::OffsetsExpiry;
 use crate::log_maintenance::{LogMaintenance, MaintenanceArguments};
 use crate::metadata_publisher::{MetadataPublisher, PublisherArguments, PublisherMessage};
 use crate::metadata_quorum::{MetadataQuorum, QuorumArguments, QuorumMessage};
@@ -91,9 +92,10 @@ impl TreeParts {
 }
 
 fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
-    let arguments = arguments.clone();
+    let (broker, arguments) = (arguments.broker.clone(), arguments.clone());
     SupervisorSpec::new(Strategy::OneForOne)
         .child(ChildSpec::actor("log_maintenance", move |_| (LogMaintenance, arguments.clone())))
+        .child(OffsetsExpiry::child(&broker))
 }
 
 fn listeners_of(listeners: Vec<ClientListenerArguments>) -> SupervisorSpec {

@@ -233,7 +233,8 @@ def two_members():
 
     def shared():
         for member in (first, second):
-            member.poll(50)
+            # a shorter poll can end inside of a rebalance, which this client may not finish then
+            member.poll(500)
         return len(first.assignment()) == 2 and len(second.assignment()) == 2
     until(shared, "two partitions each")
     same(4, len(first.assignment() | second.assignment()))
