@@ -72,12 +72,19 @@ pub(crate) fn scan(
     report: &mut RecoveryReport,
 ) -> Result<Scanned, LogError> {
     let after = segments.partition_point(|segment| segment.base_offset() <= bounds.scan_from);
-    let first = after.saturating_sub(1);
+    // an empty segment says nothing of where the log goes on
+    let mut scanned = segments.iter().take(after);
+    let first = scanned.rposition(|segment| segment.end() > 0).unwrap_or(0);
     let mut scan = Scan { resources, bounds, epochs, report, end: Offset::ZERO };
     scan.end = segments.get(first).map_or(Offset::ZERO, |segment| segment.base_offset());
     let mut kept: Vec<_> = segments.iter().take(first).map(Arc::clone).collect();
     let mut tail = None;
     for (index, segment) in segments.iter().enumerate().skip(first) {
+        if segment.end() == 0 && segment.base_offset() < scan.end {
+            // made by a roll that failed, after which the segment before was written to
+            remove(&*resources.storage, &segment.path(FileKind::Log))?;
+            continue;
+        }
         if segment.base_offset() != scan.end {
             let damage = Damage::Missing { missing_from: scan.end };
             scan.judge(segment, 0, damage)?;

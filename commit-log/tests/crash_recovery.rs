@@ -210,11 +210,28 @@ fn what_is_found_after_a_kill_is_on_disk_before_it_is_told() {
         let (log, _) = home.open_from(expected.checkpointed);
         let (found, told) = (contents(&log), log.recovery_point());
         assert_eq!(told, log.log_end_offset());
-        storage.power_cut();
+        if cut % 2 == 0 {
+            storage.power_cut();
+        } else {
+            storage.kill();
+        }
         drop(log);
         let opened = home.try_open(hints(told.value()));
-        let (log, _) = opened.unwrap_or_else(|error| panic!("killed after {cut}: {error}"));
+        let (mut log, _) = opened.unwrap_or_else(|error| panic!("killed after {cut}: {error}"));
         assert_eq!(contents(&log), found, "killed after change {cut}");
+
+        // and so is what comes after it, in files that the killed process may have made
+        storage.kill();
+        drop(log);
+        log = home.open_from(told.value()).0;
+        append_values(&mut log, 9, "later", 5).unwrap();
+        let flushed = log.flush().unwrap();
+        let found = contents(&log);
+        storage.power_cut();
+        drop(log);
+        let opened = home.try_open(hints(flushed.value()));
+        let (log, _) = opened.unwrap_or_else(|error| panic!("killed after {cut}: {error}"));
+        assert_eq!(contents(&log), found, "killed after change {cut}, then appended");
         if finished {
             return;
         }

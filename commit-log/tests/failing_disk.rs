@@ -54,7 +54,7 @@ fn a_failed_flush_ends_the_log_and_the_next_one_keeps_what_was_flushed() {
         }
         let (mut log, report) = home.open_from(30);
         assert_eq!(contents(&log), numbered(30), "power cut: {power_cut}");
-        assert_eq!(report.cut_from.is_some(), !power_cut || report.cut_bytes > 0);
+        assert!(power_cut || report.cut_from == Some(Offset::new(30)), "{report:?}");
         append_numbered(&mut log, 10);
         log.flush().unwrap();
         storage.power_cut();
@@ -193,6 +193,20 @@ fn a_segment_that_cannot_be_rolled_refuses_appends_and_nothing_else() {
     append_numbered(&mut log, 7);
     assert_eq!(log.segments().len(), segments + 1);
     assert_eq!(contents(&log), numbered(20));
+}
+
+#[test]
+fn a_group_that_cannot_roll_keeps_what_was_written_once() {
+    let (home, storage) = home(3);
+    let mut log = home.open();
+    append_numbered(&mut log, 10);
+    storage.fail(FaultyOperation::Rename, 0, 1, ErrorKind::Other);
+    let group: Vec<_> =
+        (10..20).map(|number| append(batch(&[&format!("value-{number}")]))).collect();
+    let results = log.append(&group);
+    let written = results.iter().take_while(|result| result.is_ok()).count();
+    assert!(written > 0 && results[written..].iter().all(Result::is_err), "{results:?}");
+    assert_eq!(contents(&log), numbered(10 + written as i64));
 }
 
 #[test]

@@ -115,7 +115,6 @@ impl CommitLog {
         if self.must_roll(group, &header, append.now_ms) {
             self.write_group(group, appends, results)?;
             self.roll(append.now_ms).map_err(append_error)?;
-            self.begin_group(group, results.len());
         }
         if !self.active.fits(header.last_offset()) {
             let (base_offset, log_end_offset) = (header.base_offset, group.next_offset);
@@ -248,7 +247,7 @@ impl CommitLog {
         Ok(Some(batch))
     }
 
-    /// Writes the group. If that fails, nothing of it is in the log, and its results say so.
+    /// Writes the group and begins the next. If that fails, nothing of it is in the log, and its results say so.
     fn write_group(
         &mut self,
         group: &mut AppendGroup,
@@ -264,6 +263,7 @@ impl CommitLog {
             Ok(()) => {
                 producers.into_iter().for_each(|producers| producers.commit());
                 self.publish(group);
+                self.begin_group(group, results.len());
                 Ok(())
             }
             Err(error) => {

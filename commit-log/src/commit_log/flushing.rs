@@ -40,14 +40,14 @@ pub(super) struct ClosedSegment {
 }
 
 impl FlushProgress {
-    /// Of a log that is flushed up to `offset`.
-    pub(super) fn at(offset: Offset) -> Self {
+    /// Of a log that is flushed up to `offset`, and whose directory may have changed since.
+    pub(super) fn at(offset: Offset, directory_changed: bool) -> Self {
         Self {
             flushed_offset: offset,
             under_way: false,
             ceiling: offset,
             closed_segments: Vec::new(),
-            directory_changed: false,
+            directory_changed,
             recovery_point_told: AtomicI64::new(offset.value()),
         }
     }

@@ -254,7 +254,8 @@ impl<'a> Opening<'a> {
             active,
             producers: Some(producers),
             snapshots,
-            flush: FlushProgress::at(end),
+            // who was killed may have made the active segment and not flushed the directory
+            flush: FlushProgress::at(end, !hints.clean_shutdown),
             state: LogState { log_start_offset, ..*state },
             failed: false,
             deleted: VecDeque::new(),

@@ -71,8 +71,9 @@ impl CommitLog {
         let path = segment.path(FileKind::Log);
         let failed = |source| LogError::storage("making a segment", &path, source);
         // a file of this name is what an attempt before this one has left
-        let file = self.resources().storage.open(&path, OpenMode::Create).map_err(failed)?;
-        file.truncate(0).map_err(failed)?;
+        remove(&*self.resources().storage, &path)?;
+        // nothing may fail after this: the file would stay, and its name say where the log goes on
+        let file = self.resources().storage.open(&path, OpenMode::CreateNew).map_err(failed)?;
         let mut active = ActiveSegment {
             segment: Arc::new(segment),
             bytes: 0,
