@@ -102,9 +102,9 @@ mod tests {
 
     #[tokio::test]
     async fn frames_come_out_whole_and_in_order() {
-        let mut reader = reader_with(b"\0\0\0\x02ab\0\0\0\x01c\0\0\0\x05de").await;
-        assert_eq!(reader.next_frame().unwrap().as_deref(), Some(&b"ab"[..]));
-        assert_eq!(reader.next_frame().unwrap().as_deref(), Some(&b"c"[..]));
+        let mut reader = reader_with(b"\0\0\0\x05abcde\0\0\0\x04fghi\0\0\0\x05jk").await;
+        assert_eq!(reader.next_frame().unwrap().as_deref(), Some(&b"abcde"[..]));
+        assert_eq!(reader.next_frame().unwrap().as_deref(), Some(&b"fghi"[..]));
         assert_eq!(reader.next_frame().unwrap(), None);
         assert!(reader.is_inside_frame());
     }
