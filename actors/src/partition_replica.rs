@@ -125,8 +125,11 @@ pub enum PartitionReplicaMessage {
     },
     /// Maintenance: delete what retention gives up. Ignored while it does not lead.
     ApplyRetention,
-    /// From its writer: nothing was appended for a while.
-    WriterIdle,
+    /// Nothing was appended for a while.
+    Idle {
+        /// From its writer; else from itself, for a log that was recovered and not written to.
+        in_writer: bool,
+    },
     /// From its writer, its last act: the log, dormant.
     WriterRetired(Box<CommitLog>),
     /// An orderly stop: flush, close the log cleanly, say where it ends.
@@ -180,11 +183,11 @@ pub struct PartitionReplica;
 enum LogPlace {
     /// Being recovered; or lost, and the replica is about to end.
     Elsewhere,
-    /// Here, dormant: no writer, no open file.
+    /// Here, without a writer; dormant but for a short time after a recovery.
     Dormant(Box<CommitLog>),
     /// With the writer.
     Writing(ActorRef<SegmentWriterMessage>),
-    /// With the writer, which is about to give it back.
+    /// With the writer, or on a storage thread, and about to come back dormant.
     Retiring,
 }
 
@@ -314,7 +317,8 @@ impl PartitionReplicaState {
                 self.on_delete_records(offset, reply, myself).await?;
             }
             Message::ApplyRetention => self.on_apply_retention(myself).await?,
-            Message::WriterIdle => self.on_writer_idle(),
+            Message::Idle { in_writer: true } => self.on_writer_idle(),
+            Message::Idle { in_writer: false } => self.on_log_idle(myself),
             Message::WriterRetired(log) => self.on_writer_retired(log, myself),
             Message::Close { reply } => self.on_close(reply, myself)?,
             Message::Poison { poison, in_writer } => {

@@ -371,7 +371,7 @@ impl SegmentWriterState {
             let idle_after = self.settings.idle_after;
             myself.send_after(idle_after, || SegmentWriterMessage::IdleCheck);
         } else {
-            let _ = self.replica.cast(PartitionReplicaMessage::WriterIdle.into());
+            let _ = self.replica.cast(PartitionReplicaMessage::Idle { in_writer: true }.into());
         }
     }
 

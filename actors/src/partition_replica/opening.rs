@@ -58,6 +58,17 @@ fn claim(storage: &dyn Storage, directory: &Path, topic_id: TopicId) -> Result<(
     }
 }
 
+/// Makes a log dormant that was not written to before it was opened. Another one's producers are
+/// about to send again what they had no answer to. Their last batches are known after a recovery,
+/// but only the last one of each survives dormancy: batches before it would be refused as out of
+/// order, and a client might then write them twice.
+fn rest_if_unused(mut log: CommitLog, report: &RecoveryReport) -> Result<CommitLog, LogError> {
+    if report.scanned_bytes == 0 {
+        log.become_dormant()?;
+    }
+    Ok(log)
+}
+
 impl PartitionReplicaState {
     /// Recovers the log on a storage thread; the result comes back as a message.
     pub(super) fn start_opening(&self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
@@ -74,7 +85,8 @@ impl PartitionReplicaState {
         let (storage, topic_id) = (arguments.ports.storage.clone(), arguments.place.key.topic_id);
         arguments.ports.executor.run(Box::new(move || {
             let opened = claim(&*storage, &directory, topic_id)
-                .and_then(|()| Ok(CommitLog::open(&resources, &directory, settings, hints)?));
+                .and_then(|()| Ok(CommitLog::open(&resources, &directory, settings, hints)?))
+                .and_then(|(log, report)| Ok((rest_if_unused(log, &report)?, report)));
             let _ = myself.cast(PartitionReplicaMessage::Opened(Box::new(opened)).into());
             drop(lease);
         }));
@@ -85,9 +97,13 @@ impl PartitionReplicaState {
         opened: Result<(CommitLog, RecoveryReport), OpenError>,
         myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
-        let (mut log, report) = opened?;
+        let (log, report) = opened?;
         self.tell_of_recovery(&report);
-        log.become_dormant()?;
+        if !log.is_dormant() {
+            let idle_after = self.arguments.writer_idle_after;
+            let idle = || PartitionReplicaMessage::Idle { in_writer: false }.into();
+            myself.send_after(idle_after, idle);
+        }
         self.reader = Some(log.reader());
         self.report_checkpoint(&log);
         self.log = LogPlace::Dormant(Box::new(log));

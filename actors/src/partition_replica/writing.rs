@@ -123,6 +123,26 @@ impl PartitionReplicaState {
         }
     }
 
+    /// A log that was recovered was not written to since: nobody sends again what it holds.
+    pub(super) fn on_log_idle(&mut self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
+        let mut log = match std::mem::replace(&mut self.log, LogPlace::Retiring) {
+            LogPlace::Dormant(log) if !log.is_dormant() => log,
+            other => {
+                self.log = other;
+                return;
+            }
+        };
+        let (myself, lease) = (myself.clone(), self.lease.clone());
+        self.arguments.ports.executor.run(Box::new(move || {
+            let message = match log.become_dormant() {
+                Ok(_) => PartitionReplicaMessage::WriterRetired(log),
+                Err(error) => PartitionReplicaMessage::Opened(Box::new(Err(error.into()))),
+            };
+            let _ = myself.cast(message.into());
+            drop(lease);
+        }));
+    }
+
     /// The log is back: what waited for it goes on.
     pub(super) fn on_writer_retired(
         &mut self,
