@@ -74,10 +74,17 @@ pub struct CommitLog {
     snapshots: BTreeSet<Offset>,
     flush: FlushProgress,
     state: LogState,
-    failed: bool,
+    failed: Option<Failed>,
     deleted: VecDeque<DeletedFile>,
     /// Memory of the last group, for the next one.
     group: AppendGroup,
+}
+
+/// That the log takes no more work.
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    /// Whether the next process finds on disk how much of the log is good.
+    proof_written: bool,
 }
 
 impl CommitLog {
@@ -87,7 +94,12 @@ impl CommitLog {
 
     fn ensure_good(&self) -> Result<(), LogError> {
         let flushed_offset = self.flush.flushed_offset;
-        if self.failed { Err(LogError::Poisoned { flushed_offset }) } else { Ok(()) }
+        match self.failed {
+            Some(Failed { proof_written }) => {
+                Err(LogError::Poisoned { flushed_offset, proof_written })
+            }
+            None => Ok(()),
+        }
     }
 
     /// A view of the log for other threads. It ends with this value.

@@ -138,6 +138,8 @@ pub enum LogError {
     Poisoned {
         /// The offset up to which the log is good.
         flushed_offset: Offset,
+        /// Whether that is on disk, as in [`LogError::FlushFailed`].
+        proof_written: bool,
     },
     /// The offset given is not between the log's start and end.
     #[error("offset {offset} is outside [{log_start_offset}, {log_end_offset}]")]

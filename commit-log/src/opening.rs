@@ -19,7 +19,8 @@ pub struct OpenHints {
     /// torn, and any damage is refused.
     pub clean_shutdown: bool,
     /// The flushed offset that a failed incarnation of this log in the same process ended with,
-    /// when it could not note it on disk (see [`crate::LogError::FlushFailed`]).
+    /// when it could not note it on disk (see [`crate::LogError::FlushFailed`] and
+    /// [`crate::LogError::Poisoned`]).
     pub flushed_proof: Option<Offset>,
     /// Spreads `segment.jitter.ms`: any number, another one for every log.
     pub jitter_seed: u64,

@@ -52,7 +52,7 @@ impl Expectation {
 
 /// The storage's own error is of no interest to these tests.
 fn power_is_off() -> LogError {
-    LogError::Poisoned { flushed_offset: Offset::UNKNOWN }
+    LogError::Poisoned { flushed_offset: Offset::UNKNOWN, proof_written: false }
 }
 
 type Script = fn(&Home, &mut Expectation) -> Result<(), LogError>;

@@ -120,17 +120,20 @@ impl World {
 
     /// Whether the log takes more work.
     fn works(&mut self) -> bool {
-        self.log.as_mut().is_some_and(|log| {
-            match log.assign_epoch(LeaderEpoch::ZERO, Offset::ZERO) {
-                Err(error) => !matches!(error, LogError::Poisoned { .. }),
-                Ok(()) => true,
-            }
-        })
+        self.failure().is_none()
+    }
+
+    /// Whether the log takes no more work, and then whether it has noted what it is worth.
+    fn failure(&mut self) -> Option<bool> {
+        match self.log.as_mut()?.assign_epoch(LeaderEpoch::ZERO, Offset::ZERO) {
+            Err(LogError::Poisoned { proof_written, .. }) => Some(proof_written),
+            _ => None,
+        }
     }
 
     fn reopen(&mut self, power_cut: bool) {
         self.storage.heal();
-        let works = self.works();
+        let is_noted = self.failure().unwrap_or(true);
         let flushed = self.log.take().map(|log| log.flushed_offset());
         if power_cut {
             self.storage.power_cut()
@@ -138,7 +141,7 @@ impl World {
             self.storage.kill()
         }
         // what the failed log could not note, its owner remembers
-        let flushed_proof = flushed.filter(|_| !works);
+        let flushed_proof = flushed.filter(|_| !is_noted);
         let told = OpenHints { flushed_proof, ..hints(self.recovery_point) };
         let (log, _) = self.home.try_open(told).unwrap();
         let end = log.log_end_offset().value();

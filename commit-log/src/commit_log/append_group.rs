@@ -321,13 +321,15 @@ impl CommitLog {
     }
 
     /// Takes the bytes of a failed write out of the file again, where they could be mistaken for
-    /// batches after a crash.
+    /// batches after a crash; durably, for a power cut could bring them back.
     fn undo_write(&mut self, error: io::Error) -> AppendError {
         let file = self.active.open.as_ref().map(|open| Arc::clone(&open.file));
-        let undone = file.is_some_and(|file| file.truncate(self.active.bytes).is_ok());
-        if !undone {
-            let end = self.log_end_offset();
-            _ = self.fail_with(EndBound::WriteFailed(end));
+        let cut = file.as_ref().is_some_and(|file| file.truncate(self.active.bytes).is_ok());
+        // whether that could be noted, the next call is told
+        if !cut {
+            self.fail_with(EndBound::WriteFailed(self.log_end_offset()));
+        } else if file.is_some_and(|file| file.sync_data().is_err()) {
+            self.fail_with(EndBound::FlushFailed(self.flush.flushed_offset));
         }
         let full = is_space_error(&error);
         let error = Arc::new(error);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use protocol::Offset;
 use smallvec::SmallVec;
 
-use crate::commit_log::CommitLog;
+use crate::commit_log::{CommitLog, Failed};
 use crate::log_state::EndBound;
 use crate::segment::Segment;
 use crate::segment_files::FileKind;
@@ -149,16 +149,18 @@ impl CommitLog {
 
     fn on_flush_failed(&mut self, source: io::Error) -> LogError {
         let flushed_offset = self.flush.flushed_offset;
-        let proof_written = self.fail_with(EndBound::FlushFailed(flushed_offset)).is_ok();
+        let proof_written = self.fail_with(EndBound::FlushFailed(flushed_offset));
         let path = self.shared.directory.to_path_buf();
         LogError::FlushFailed { path, flushed_offset, proof_written, source: Arc::new(source) }
     }
 
-    /// Ends all work on the log and notes on disk how much of it is good.
-    pub(super) fn fail_with(&mut self, bound: EndBound) -> Result<(), LogError> {
-        self.failed = true;
+    /// Ends all work on the log and notes on disk how much of it is good; says whether it could.
+    pub(super) fn fail_with(&mut self, bound: EndBound) -> bool {
         self.state.end_bound = Some(bound);
-        self.state.write(&*self.resources().storage, &self.shared.directory)
+        let written = self.state.write(&*self.resources().storage, &self.shared.directory);
+        let proof_written = written.is_ok();
+        self.failed = Some(Failed { proof_written });
+        proof_written
     }
 
     /// The offset to write into the directory's checkpoint: a crash after that is recovered from

@@ -257,7 +257,7 @@ impl<'a> Opening<'a> {
             // who was killed may have made the active segment and not flushed the directory
             flush: FlushProgress::at(end, !hints.clean_shutdown),
             state: LogState { log_start_offset, ..*state },
-            failed: false,
+            failed: None,
             deleted: VecDeque::new(),
             group: AppendGroup::default(),
         };

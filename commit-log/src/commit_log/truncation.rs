@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::Offset;
 
 use crate::batch_walk::{BatchWalk, Check, HEADER_CHUNK_BYTES, Step, WalkRange};
-use crate::commit_log::CommitLog;
+use crate::commit_log::{CommitLog, Failed};
 use crate::log_files::remove;
 use crate::log_state::EndBound;
 use crate::producer_recovery::recover_producers;
@@ -83,7 +83,8 @@ impl CommitLog {
         match &outcome {
             Ok(_) => self.shared.end_truncation(),
             Err(_) => {
-                self.failed = true;
+                // the note of a truncation is on disk before it begins
+                self.failed = Some(Failed { proof_written: true });
                 self.shared.close();
             }
         }
