@@ -57,6 +57,10 @@ impl DynamicSupervisorSpec {
 
     /// The children that every incarnation of the supervisor begins with: what must be there
     /// again after it has failed itself. Must be quick.
+    ///
+    /// Called when requests are taken already. So whoever first notes that a child has to be
+    /// there, then requests its start and is refused, finds it started if `initial` goes by the
+    /// notes; a request for a child that is there already changes nothing.
     #[must_use]
     pub fn initial(self, initial: impl Fn() -> Vec<ChildSpec> + Send + Sync + 'static) -> Self {
         Self { initial: Some(Arc::new(initial)), ..self }
@@ -271,10 +275,9 @@ pub(crate) async fn start_under(
     context: StartContext,
     handle: DynamicSupervisor,
 ) -> Result<Started, StartError> {
-    let arguments = Arguments { spec: handle.spec.clone(), place: context.place.clone() };
+    let arguments = Arguments { handle, place: context.place.clone() };
     let parent = context.supervisor();
     let started = DynamicActor::spawn_linked(None, DynamicActor, arguments, parent).await?;
-    handle.address.publish(&started.0);
     let asked = started.0.clone();
     let asks_to_end = Arc::new(move |deadline| {
         // If it takes no messages it is ending by itself.
@@ -286,7 +289,7 @@ pub(crate) async fn start_under(
 struct DynamicActor;
 
 struct Arguments {
-    spec: Arc<DynamicSupervisorSpec>,
+    handle: DynamicSupervisor,
     place: Arc<Place>,
 }
 
@@ -300,8 +303,10 @@ impl Actor for DynamicActor {
         myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let Arguments { spec, place } = arguments;
-        let mut state = DynamicState::new(&myself, spec, place);
+        let Arguments { handle, place } = arguments;
+        let mut state = DynamicState::new(&myself, handle.spec.clone(), place);
+        // first: a child that nobody takes the request for must be among the initial ones
+        handle.address.publish(&myself);
         state.start_initial();
         Ok(state)
     }

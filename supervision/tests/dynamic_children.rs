@@ -6,8 +6,8 @@ mod harness;
 
 use harness::{Diary, Order, PATIENCE, Worker, addressed, at_once, node, worker};
 use ractor::Actor;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use supervision::{
     Address, Backoff, ChildSpec, DynamicSupervisor, DynamicSupervisorSpec, ExitReason, NodeState,
@@ -296,4 +296,24 @@ async fn without_its_supervisor_the_handle_refuses() {
     assert!(world.children.request_start(spec).is_err());
     let stopped = world.children.stop_child("late", PATIENCE).await;
     assert_eq!(stopped, Err(StopChildError::SupervisorDown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_wanted_while_the_initial_ones_are_named_is_not_lost() {
+    let (tree, diary) = (Tree::with_system_clock(), Diary::new());
+    let ((late, _), itself) = (addressed("late", &diary), Arc::new(OnceLock::new()));
+    let handle: Arc<OnceLock<DynamicSupervisor>> = Arc::clone(&itself);
+    // whoever notes a child just after the notes were read must be able to request it
+    let initial = move || {
+        let taken = handle.get().unwrap().request_start(late.clone());
+        assert!(taken.is_ok(), "the request was refused, and the child is in no list");
+        Vec::new()
+    };
+    let children = DynamicSupervisor::new(ten().initial(initial));
+    itself.set(children.clone()).unwrap();
+    let spec = SupervisorSpec::new(Strategy::OneForOne)
+        .child(ChildSpec::dynamic_supervisor("children", &children));
+    let root = Supervisor::start(&tree, "root", spec).await.unwrap();
+    diary.wait_for("late: up", 1).await;
+    root.shutdown(PATIENCE).await;
 }

@@ -96,9 +96,13 @@ impl DynamicState {
 
     pub(super) fn on_start_child(&mut self, spec: ChildSpec, reply: Option<StartReply>) {
         if let Err(error) = self.may_start(&spec.id) {
-            match reply {
-                Some(reply) => answer(Some(reply), Err(error)),
-                None => tracing::warn!(child = %spec.id, %error, "a child was not started"),
+            match (reply, &error) {
+                (Some(reply), _) => answer(Some(reply), Err(error)),
+                // it began with this incarnation, before the request was read
+                (None, StartChildError::AlreadyPresent { .. }) => {
+                    tracing::debug!(child = %spec.id, "a child was there already");
+                }
+                (None, _) => tracing::warn!(child = %spec.id, %error, "a child was not started"),
             }
             return;
         }
