@@ -25,6 +25,8 @@ pub type AllCheckpoints = BTreeMap<TopicPartition, LogCheckpoint>;
 #[derive(Debug, Default)]
 pub struct LogCheckpoints {
     inner: Mutex<Inner>,
+    /// Held while the files are written, so that an older state never replaces a newer one.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,8 @@ impl LogCheckpoints {
     /// What the files said when the node started, and whether it had stopped in order.
     #[must_use]
     pub fn new(logs: AllCheckpoints, clean_shutdown: bool) -> Self {
-        Self { inner: Mutex::new(Inner { logs, clean_shutdown, is_dirty: false }) }
+        let inner = Mutex::new(Inner { logs, clean_shutdown, is_dirty: false });
+        Self { inner, writing: Mutex::new(()) }
     }
 
     /// What to open a log with. An orderly stop is believed once: a replica that restarts later in
@@ -83,11 +86,21 @@ impl LogCheckpoints {
         inner.is_dirty |= inner.logs.remove(log).is_some();
     }
 
-    /// All logs, if anything changed since the last call.
-    #[must_use]
-    pub fn take_changed(&self) -> Option<AllCheckpoints> {
-        let mut inner = self.lock();
-        std::mem::take(&mut inner.is_dirty).then(|| inner.logs.clone())
+    /// Gives all logs to `write`, if anything changed since the last call. One at a time.
+    ///
+    /// # Errors
+    /// What `write` says; the change then counts as not written.
+    pub fn write_changed<E>(
+        &self,
+        write: impl FnOnce(&AllCheckpoints) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let changed = {
+            let mut inner = self.lock();
+            std::mem::take(&mut inner.is_dirty).then(|| inner.logs.clone())
+        };
+        let Some(logs) = changed else { return Ok(()) };
+        write(&logs).inspect_err(|_| self.lock().is_dirty = true)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -106,13 +106,10 @@ impl MaintenanceArguments {
     }
 
     async fn on_checkpoint_due(&self, myself: &ActorRef<MaintenanceMessage>) {
-        if let Some(changed) = self.checkpoints.take_changed() {
-            let directory = Arc::clone(&self.directory);
-            let write = move || write_checkpoints(&directory, &changed);
-            let written = run_blocking(&*self.broker.ports.executor, write).await;
-            if let Some(Err(error)) = written {
-                warn!(%error, "the checkpoints were not written; a restart scans further back");
-            }
+        let (directory, checkpoints) = (self.directory.clone(), self.checkpoints.clone());
+        let write = move || checkpoints.write_changed(|all| write_checkpoints(&directory, all));
+        if let Some(Err(error)) = run_blocking(&*self.broker.ports.executor, write).await {
+            warn!(%error, "the checkpoints were not written; a restart scans further back");
         }
         myself.send_after(CHECKPOINT_INTERVAL, || MaintenanceMessage::CheckpointDue);
     }

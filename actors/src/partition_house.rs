@@ -16,6 +16,7 @@ use tracing::{error, info};
 use crate::broker::{Broker, Registration};
 use crate::controller::ControllerMessage;
 use crate::log_checkpoints::LogCheckpoints;
+use crate::log_maintenance::write_checkpoints;
 use crate::partition_directory::PartitionPlace;
 use crate::partition_replica::{PartitionReplica, PartitionReplicaArguments};
 use crate::ports::Ports;
@@ -119,9 +120,13 @@ impl PartitionHouse {
         let (house, partition, topic_id) =
             (Arc::clone(&self), place.name.clone(), place.key.topic_id);
         let rename = move || {
-            let renamed = house.directory.delete_partition(&partition, topic_id);
+            // first out of the checkpoints: a new log of this name must not be measured by them
+            let deleted = house
+                .checkpoints
+                .write_changed(|all| write_checkpoints(&house.directory, all))
+                .and_then(|()| house.directory.delete_partition(&partition, topic_id));
             drop(lease);
-            renamed
+            deleted
         };
         match run_blocking(&*self.ports.executor, rename).await {
             Some(Ok(deleted)) => self.remove_later(deleted),

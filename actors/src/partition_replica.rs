@@ -273,7 +273,10 @@ impl Actor for PartitionReplica {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             // the only child is the writer: its failure is this replica's
-            SupervisionEvent::ActorFailed(_, error) => Err(error),
+            SupervisionEvent::ActorFailed(_, error) => {
+                state.remember_failure(&error);
+                Err(error)
+            }
             SupervisionEvent::ActorTerminated(_, _, reason) => state.on_writer_ended(reason),
             _ => Ok(()),
         }

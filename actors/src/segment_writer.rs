@@ -98,6 +98,14 @@ pub const RETIRED: &str = "retired";
 #[error(transparent)]
 pub struct WriterFault(#[from] LogError);
 
+impl WriterFault {
+    /// What the log said.
+    #[must_use]
+    pub const fn log_error(&self) -> &LogError {
+        &self.0
+    }
+}
+
 /// Everything a writer is born with.
 pub struct SegmentWriterArguments {
     /// The log, recovered.

@@ -56,12 +56,10 @@ impl Node {
     }
 
     async fn leave_notes(&self, all_closed: bool) {
-        let (directory, changed) = (self.directory.clone(), self.checkpoints.take_changed());
+        let (directory, checkpoints) = (self.directory.clone(), self.checkpoints.clone());
         let epoch = self.broker.registration.epoch();
         let write = move || {
-            if let Some(checkpoints) = changed {
-                write_checkpoints(&directory, &checkpoints)?;
-            }
+            checkpoints.write_changed(|all| write_checkpoints(&directory, all))?;
             if all_closed { directory.mark_clean_shutdown(epoch) } else { Ok(()) }
         };
         if let Some(Err(error)) = run_blocking(&*self.broker.ports.executor, write).await {

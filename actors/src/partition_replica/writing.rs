@@ -1,6 +1,6 @@
 //! The replica as the parent of its writer: started by the first append, ended when idle.
 
-use commit_log::CommitLog;
+use commit_log::{CommitLog, LogError};
 use protocol::{ErrorCode, Offset};
 use ractor::thread_local::ThreadLocalActor;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
 use crate::segment_writer::{
-    Poison, RETIRED, SegmentWriter, SegmentWriterArguments, SegmentWriterMessage, WriterSettings,
+    Poison, RETIRED, SegmentWriter, SegmentWriterArguments, SegmentWriterMessage, WriterFault,
+    WriterSettings,
 };
 
 /// Why a replica ends itself.
@@ -154,6 +155,18 @@ impl PartitionReplicaState {
         self.shown_writer = None;
         for message in std::mem::take(&mut self.postponed) {
             let _ = myself.cast(message.into());
+        }
+    }
+
+    /// A flush failed, and the disk took no note of it: the next incarnation must know nevertheless
+    /// how far the log is good, for what lies above may read back as if it were on disk.
+    pub(super) fn remember_failure(&self, error: &ActorProcessingErr) {
+        let fault = error.downcast_ref::<WriterFault>();
+        if let Some(LogError::FlushFailed { flushed_offset, proof_written: false, .. }) =
+            fault.map(WriterFault::log_error)
+        {
+            let arguments = &self.arguments;
+            arguments.checkpoints.report_failure(&arguments.place.name, *flushed_offset);
         }
     }
 
