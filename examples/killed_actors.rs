@@ -24,6 +24,8 @@
 #[path = "stage/board.rs"]
 #[allow(dead_code)]
 mod board;
+#[path = "stage/http.rs"]
+mod http;
 #[path = "stage/load.rs"]
 #[allow(dead_code)]
 mod load;

@@ -104,7 +104,6 @@ impl Demonstration {
     }
 
     fn tell_neighbours(&mut self, when: &str) -> Result<()> {
-        self.load.check_readers()?;
         let mut all = Latencies::default();
         for lane in &self.neighbours {
             let errors = lane.errors();

@@ -5,6 +5,8 @@
 #[allow(dead_code)]
 #[path = "../examples/stage/board.rs"]
 mod board;
+#[path = "../examples/stage/http.rs"]
+mod http;
 #[allow(dead_code)]
 #[path = "../examples/stage/load.rs"]
 mod load;
@@ -58,7 +60,7 @@ async fn check_and_close(mut load: Load, board: Board) -> Result<()> {
 async fn neighbours_of_a_partition_that_fails_into_quarantine_notice_nothing() -> Result<()> {
     let board = Board::open().await?;
     let patient = board.client("patient").await?;
-    let mut load = load(&board, &patient).await?;
+    let load = load(&board, &patient).await?;
     let watch = TreeWatch::of(board.node().tree());
     let (own, neighbours) = load.split_at(POISONED);
     let topic = &own[0].partition().topic;
@@ -81,6 +83,9 @@ async fn neighbours_of_a_partition_that_fails_into_quarantine_notice_nothing() -
     assert_eq!(last, None, "there is no restart from quarantine");
     assert!(pauses[1..5].is_sorted(), "each pause is longer: {pauses:?}");
 
+    // a balancer that took the node out for it would make it everybody's failure
+    assert_eq!(http::get(&board, "/readyz").await?, "HTTP/1.1 200 OK");
+
     let waiting = own[0].sent();
     assert!(own[0].acked() < waiting, "a quarantined partition acknowledges nothing");
     board.node().tree().operate(victim.path(), OperatorCommand::Release).await?;
@@ -97,7 +102,7 @@ async fn neighbours_of_a_partition_that_fails_into_quarantine_notice_nothing() -
 async fn a_client_whose_sessions_are_killed_goes_on_and_the_others_notice_nothing() -> Result<()> {
     let board = Board::open().await?;
     let patient = board.client("patient").await?;
-    let mut load = load(&board, &patient).await?;
+    let load = load(&board, &patient).await?;
     let watch = TreeWatch::of(board.node().tree());
 
     let mut killed = Vec::new();
@@ -119,7 +124,7 @@ async fn a_client_whose_sessions_are_killed_goes_on_and_the_others_notice_nothin
 async fn records_flow_while_the_actors_of_the_metadata_are_killed() -> Result<()> {
     let board = Board::open().await?;
     let patient = board.client("patient").await?;
-    let mut load = load(&board, &patient).await?;
+    let load = load(&board, &patient).await?;
     let watch = TreeWatch::of(board.node().tree());
 
     for actor in ["controller", "metadata_publisher", "metadata_quorum"] {

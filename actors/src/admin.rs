@@ -6,8 +6,9 @@
 //! clients may hold open. It changes nothing.
 //!
 //! `/metrics` OpenMetrics text · `/healthz` the process lives · `/readyz` it is registered and its
-//! partitions serve · `/tree` the live tree as JSON.
+//! partitions have come up · `/tree` the live tree as JSON.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use supervision::TreeNode;
+use supervision::{NodeState, TreeNode};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -127,13 +128,30 @@ async fn readyz(State(arguments): State<AdminArguments>) -> Response {
     if !broker.registration.epoch().is_known() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not registered yet\n").into_response();
     }
-    let places = broker.partitions.places();
-    let silent = places.iter().filter(|place| place.view().is_none()).count();
-    if silent > 0 {
-        let text = format!("{silent} of {} partitions do not serve\n", places.len());
+    let starting = partitions_starting(broker);
+    if starting > 0 {
+        let all = broker.partitions.count();
+        let text = format!("{starting} of {all} partitions do not serve yet\n");
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
     "ready\n".into_response()
+}
+
+/// Partitions that have not served since the node started. Those that failed afterwards, or are in
+/// quarantine, do not count: a node taken out of service for them would make the failure of one
+/// partition the failure of all.
+fn partitions_starting(broker: &Broker) -> usize {
+    let mut places = broker.partitions.places();
+    places.retain(|place| place.view().is_none() && !place.last_led_epoch().is_known());
+    if places.is_empty() {
+        return 0;
+    }
+    let tree = broker.tree.snapshot();
+    let replicas = tree.as_ref().and_then(|tree| tree.find("partitions"));
+    let replicas = replicas.map(|supervisor| &*supervisor.children).unwrap_or_default();
+    let quarantined = replicas.iter().filter(|replica| replica.state == NodeState::Quarantined);
+    let quarantined: HashSet<&str> = quarantined.map(|replica| &*replica.id).collect();
+    places.iter().filter(|place| !quarantined.contains(&*place.name.to_string())).count()
 }
 
 async fn tree(State(arguments): State<AdminArguments>) -> Json<Option<TreeNode>> {

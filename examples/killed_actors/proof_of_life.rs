@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use client::{GroupId, Offset, TopicPartition};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::board::Board;
+use crate::http;
 
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,12 +80,7 @@ async fn new_topic(board: &Board) -> Result<Option<String>> {
 }
 
 async fn health(board: &Board) -> Result<Option<String>> {
-    let address = board.node().admin_address().context("there is no admin server")?;
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await?;
-    ensure!(response.starts_with("HTTP/1.1 200"), "/healthz answered {response:?}");
+    let answer = http::get(board, "/healthz").await?;
+    ensure!(answer == "HTTP/1.1 200 OK", "GET /healthz answered {answer:?}");
     Ok(Some("GET /healthz answered 200".to_owned()))
 }

@@ -35,7 +35,7 @@ pub struct Lane {
     read_again: AtomicU64,
     last_epoch: Mutex<Option<LeaderEpoch>>,
     latencies: Mutex<Latencies>,
-    errors: Mutex<Vec<String>>,
+    errors: watch::Sender<Vec<String>>,
 }
 
 /// What records took: until their acknowledgement, and until they were read.
@@ -70,7 +70,7 @@ impl Lane {
             read_again: AtomicU64::new(0),
             last_epoch: Mutex::default(),
             latencies: Mutex::default(),
-            errors: Mutex::default(),
+            errors: watch::Sender::new(Vec::new()),
         }
     }
 
@@ -102,7 +102,12 @@ impl Lane {
 
     /// What the clients did not get over.
     pub fn errors(&self) -> Vec<String> {
-        lock(&self.errors).clone()
+        self.errors.borrow().clone()
+    }
+
+    /// Notes what the clients did not get over; whoever waits for this lane hears of it.
+    pub(super) fn fail(&self, error: &str) {
+        self.errors.send_modify(|errors| errors.push(error.to_owned()));
     }
 
     /// The latencies since the last call.
@@ -128,21 +133,25 @@ impl Lane {
     }
 
     async fn wait(&self, mut counter: watch::Receiver<u64>, count: u64, what: &str) -> Result<()> {
-        let reached = counter.wait_for(|now| *now >= count);
-        let reached = timeout(PATIENCE, reached).await.map(|reached| reached.map(|now| *now));
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(anyhow!(
-                "{}'s record {count} of {} is not {what} after {PATIENCE:?}; sent {}, acknowledged \
-                 {}, read {}, errors {:?}",
-                self.producer,
-                self.partition,
-                self.sent(),
-                self.acked(),
-                *self.read.borrow(),
-                self.errors(),
-            )),
+        let mut errors = self.errors.subscribe();
+        let reached = timeout(PATIENCE, async {
+            tokio::select! {
+                reached = counter.wait_for(|now| *now >= count) => reached.is_ok(),
+                _ = errors.wait_for(|errors| !errors.is_empty()) => false,
+            }
+        });
+        if matches!(reached.await, Ok(true)) {
+            return Ok(());
         }
+        Err(anyhow!(
+            "{}'s record {count} of {} is not {what}; sent {}, acknowledged {}, read {}, errors {:?}",
+            self.producer,
+            self.partition,
+            self.sent(),
+            self.acked(),
+            *self.read.borrow(),
+            self.errors(),
+        ))
     }
 
     pub(super) fn check_all_acked(&self) -> Result<()> {
@@ -190,7 +199,7 @@ impl Lane {
                     // the other half ends after this one
                     let _ = under_way.send((sent_at, delivery)).await;
                 }
-                Err(error) => lock(&self.errors).push(error.to_string()),
+                Err(error) => self.fail(&error.to_string()),
             }
         }
     }
@@ -202,7 +211,7 @@ impl Lane {
                     lock(&self.latencies).acked.push(sent_at.elapsed());
                     self.acked.send_modify(|acked| *acked += 1);
                 }
-                Err(error) => lock(&self.errors).push(error.to_string()),
+                Err(error) => self.fail(&error.to_string()),
             }
         }
     }
