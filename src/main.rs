@@ -12,6 +12,7 @@ mod commands;
 mod output;
 mod progress;
 mod record_text;
+mod stop_signals;
 mod timestamp_text;
 
 use std::process::ExitCode;

@@ -19,9 +19,8 @@ impl Progress {
         let bar = match (is_wanted, total_bytes) {
             (false, _) => ProgressBar::hidden(),
             (true, None) => ProgressBar::no_length().with_style(style("{spinner} {wide_msg}")),
-            (true, Some(total)) => {
-                ProgressBar::new(total).with_style(style("[{bar:30}] {percent}% {eta} left  {wide_msg}"))
-            }
+            (true, Some(total)) => ProgressBar::new(total)
+                .with_style(style("[{bar:30}] {percent}% {eta} left  {wide_msg}")),
         };
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, started: Instant::now(), records: 0, bytes: 0 }

@@ -4,9 +4,10 @@
 
 mod harness;
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use harness::{Broker, Finished, broker, program, refused_serve, run_with_input};
+use harness::{Broker, Finished, broker, program, refused_serve, run_with_input, send_signal};
 
 const CLEAN_STOP_NOTE: &str = ".kafka_cleanshutdown";
 
@@ -54,19 +55,27 @@ fn every_place_to_start_from_is_found() {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_a_kill() {
+fn what_was_acknowledged_is_there_after_every_kill() {
+    const ROUNDS: usize = 6;
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
+    for round in 0..ROUNDS {
+        let broker = Broker::start(&data, &["num.partitions=8"]);
+        let records: String = (round * 100..(round + 1) * 100)
+            .map(|number| format!("{number}:record {number}\n"))
+            .collect();
+        let produce = ["produce", "kept", "--receipts", "--key-separator", ":"];
+        assert_eq!(broker.run_with_input(&produce, &records).ok().lines().count(), 100);
+        let status = broker.end_by("KILL");
+        assert_eq!(status.code(), None, "it was killed");
+        assert!(!data.join(CLEAN_STOP_NOTE).exists());
+    }
     let broker = Broker::start(&data, &[]);
-    let receipts = broker.run_with_input(&["produce", "kept", "--receipts"], &lines(0, 500)).ok();
-    assert_eq!(receipts.lines().count(), 500);
-    let status = broker.end_by("KILL");
-    assert_eq!(status.code(), None, "it was killed");
-    assert!(!data.join(CLEAN_STOP_NOTE).exists());
-
-    let broker = Broker::start(&data, &[]);
-    broker.run_with_input(&["produce", "kept"], &lines(500, 510)).ok();
-    assert_eq!(broker.run(&["consume", "kept", "-e"]).ok(), lines(0, 510));
+    let consumed = broker.run(&["consume", "kept", "--until-end"]).ok();
+    let mut found: Vec<_> = consumed.lines().map(str::to_owned).collect();
+    found.sort_by_key(|record| record.rsplit(' ').next().and_then(|it| it.parse::<u32>().ok()));
+    let expected: Vec<_> = lines(0, ROUNDS * 100).lines().map(str::to_owned).collect();
+    assert_eq!(found, expected, "every record is there, once");
 }
 
 #[test]
@@ -233,6 +242,24 @@ fn a_group_goes_on_where_it_stopped_and_shows_its_lag() {
     assert!(broker.run(&["group", "list"]).ok().contains("billing"));
     let error = broker.run(&["group", "describe", "nobody"]).failed(1);
     assert!(error.contains("GROUP_ID_NOT_FOUND"), "{error}");
+}
+
+#[test]
+fn a_member_that_is_told_to_end_leaves_its_group() {
+    let (_directory, broker) = broker();
+    broker.run_with_input(&["produce", "bills"], &lines(0, 3)).ok();
+    let mut command = broker.command(&["consume", "bills", "-g", "billing", "--from-beginning"]);
+    let mut member = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut shown = BufReader::new(member.stdout.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..3 {
+        shown.read_line(&mut line).unwrap();
+    }
+    assert_eq!(line, lines(0, 3), "shown though more may come");
+    send_signal(&member, "TERM");
+    assert_eq!(member.wait().unwrap().code(), Some(0));
+    let described = broker.run(&["group", "describe", "billing"]).ok();
+    assert!(described.starts_with("billing  Empty, members: 0, lag: 0\n"), "{described}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::commands::topic::topic_name;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::record_text::{JsonRecord, ShownFields};
+use crate::stop_signals::StopSignals;
 use reading::Reading;
 use start::parse_start;
 
@@ -119,9 +120,10 @@ impl ConsumeArguments {
     }
 }
 
-/// Shows records until there are enough, or until Ctrl-C.
+/// Shows records until there are enough, or until a signal. Then the group is left in order.
 pub async fn run(arguments: ConsumeArguments) -> anyhow::Result<ExitCode> {
     let client = arguments.cluster.connect().await?;
+    let mut signals = StopSignals::listen()?;
     let mut reading = match &arguments.group {
         Some(group) => Reading::of_group(&client, &arguments, group).await?,
         None => Reading::of_partitions(&client, &arguments).await?,
@@ -129,7 +131,7 @@ pub async fn run(arguments: ConsumeArguments) -> anyhow::Result<ExitCode> {
     let mut lines = Lines::new(arguments.shown);
     let shown = tokio::select! {
         shown = show_all(&mut reading, &mut lines, arguments.max) => shown,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = signals.next() => Ok(()),
     };
     lines.end()?;
     // what has been shown is committed, even if what came next failed

@@ -8,10 +8,10 @@ use anyhow::{Context, anyhow};
 use callboard::config::{ConfigurationError, GivenSetting, SettingSources};
 use callboard::{Node, telemetry};
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::output::Output;
+use crate::stop_signals::StopSignals;
 
 /// How long the orderly stop may take before what is left is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
@@ -146,50 +146,6 @@ async fn serve(mut node: Node, mut signals: StopSignals) -> anyhow::Result<ExitC
         again = signals.next() => {
             warn!(signal = again.name(), "ends at once");
             Ok(again.exit_code())
-        }
-    }
-}
-
-/// A signal that stops a node.
-#[derive(Clone, Copy, Debug)]
-enum StopSignal {
-    Interrupt,
-    Terminate,
-}
-
-impl StopSignal {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-        }
-    }
-
-    /// As a shell sees a process that the signal killed.
-    fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Interrupt => ExitCode::from(130),
-            Self::Terminate => ExitCode::from(143),
-        }
-    }
-}
-
-struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> std::io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate })
-    }
-
-    async fn next(&mut self) -> StopSignal {
-        tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.terminate.recv() => StopSignal::Terminate,
         }
     }
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use supervision::TreeNode;
 
 use crate::output::{Output, is_coloured};
+use crate::stop_signals::StopSignals;
 use admin_client::get;
 use drawing::Drawing;
 
@@ -58,12 +59,13 @@ pub async fn run(arguments: TreeArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     // the screen is cleared only when its next contents are there
+    let mut signals = StopSignals::listen()?;
     let clear = if is_coloured() { "\x1b[H\x1b[2J" } else { "" };
     loop {
         output.line(format_args!("{clear}{}", draw(&arguments).await?))?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            _ = signals.next() => return Ok(ExitCode::SUCCESS),
         }
     }
 }

@@ -132,14 +132,8 @@ impl Broker {
 
     /// Sends a signal, such as `TERM`, and waits for the end.
     pub fn end_by(mut self, signal: &str) -> ExitStatus {
-        self.signal(signal);
+        send_signal(&self.child, signal);
         self.child.wait().unwrap()
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &process]).status().unwrap();
-        assert!(sent.success());
     }
 }
 
@@ -152,6 +146,13 @@ impl Drop for Broker {
             let _ = writeln!(std::io::stderr(), "the log of the broker:\n{log}");
         }
     }
+}
+
+/// Sends a signal, such as `TERM`.
+pub fn send_signal(child: &Child, signal: &str) {
+    let process = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &process]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// A broker with a directory that goes when both are dropped.
