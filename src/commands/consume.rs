@@ -14,7 +14,7 @@ use client::{
 
 use crate::commands::cluster_arguments::ClusterArguments;
 use crate::commands::topic::topic_name;
-use crate::output::Output;
+use crate::output::{Output, note};
 use crate::progress::Progress;
 use crate::record_text::{JsonRecord, ShownFields};
 use crate::stop_signals::StopSignals;
@@ -128,6 +128,9 @@ pub async fn run(arguments: ConsumeArguments) -> anyhow::Result<ExitCode> {
         Some(group) => Reading::of_group(&client, &arguments, group).await?,
         None => Reading::of_partitions(&client, &arguments).await?,
     };
+    if arguments.start() == StartAt::Latest && std::io::stderr().is_terminal() {
+        note("waiting for new records; --from-beginning shows those that are there, Ctrl-C ends");
+    }
     let mut lines = Lines::new(arguments.shown);
     let shown = tokio::select! {
         shown = show_all(&mut reading, &mut lines, arguments.max) => shown,
