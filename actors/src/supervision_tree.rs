@@ -19,6 +19,10 @@ use crate::metadata_quorum::{MetadataQuorum, QuorumArguments, QuorumMessage};
 /// How long an actor that only holds memory may take to end.
 const QUICK_END: Duration = Duration::from_secs(5);
 
+/// How often the node's own parts may fail before their supervisor gives up: what stands on them
+/// restarts with them then, so a fault of the admin server must not be quick to end a broker.
+const PATIENCE: RestartIntensity = RestartIntensity::new(20, Duration::from_secs(60));
+
 /// Everything the tree is made of.
 pub struct TreeParts {
     /// The quorum, and where it is found.
@@ -52,6 +56,7 @@ impl TreeParts {
         let (maintenance, listeners) = (self.maintenance.clone(), self.listeners.clone());
         let admin = self.admin.clone();
         let mut node = SupervisorSpec::new(Strategy::RestForOne)
+            .intensity(PATIENCE)
             .child(ChildSpec::supervisor("cluster", self.cluster()))
             .child(ChildSpec::dynamic_supervisor("partitions", &partitions))
             .child(ChildSpec::dynamic_supervisor("groups", &groups))
@@ -77,7 +82,7 @@ impl TreeParts {
         let control = move |_: &_| (ControllerActor, controller.clone());
         let quick = Shutdown::Prompt(QUICK_END);
         SupervisorSpec::new(Strategy::RestForOne)
-            .intensity(RestartIntensity::default())
+            .intensity(PATIENCE)
             .child(quorum_child)
             .child(ChildSpec::addressed_actor("metadata_publisher", &publisher_address, publish))
             .child(
@@ -94,12 +99,13 @@ impl TreeParts {
 fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
     let (broker, arguments) = (arguments.broker.clone(), arguments.clone());
     SupervisorSpec::new(Strategy::OneForOne)
+        .intensity(PATIENCE)
         .child(ChildSpec::actor("log_maintenance", move |_| (LogMaintenance, arguments.clone())))
         .child(OffsetsExpiry::child(&broker))
 }
 
 fn listeners_of(listeners: Vec<ClientListenerArguments>) -> SupervisorSpec {
-    let mut spec = SupervisorSpec::new(Strategy::OneForOne);
+    let mut spec = SupervisorSpec::new(Strategy::OneForOne).intensity(PATIENCE);
     for listener in listeners {
         let id = listener.listener.name.to_string();
         let make = move |context: &supervision::StartContext| {
