@@ -9,6 +9,8 @@
 //! 4. OUT_OF_ORDER_SEQUENCE after a predecessor that is not settled is an ordinary retry: the
 //!    broker has not written the batch. Without such a predecessor the broker has lost track;
 //!    once nothing is under way, sequences start at 0 under a higher producer epoch.
+//!    But a batch of which an earlier attempt may be stored is given up and the application told:
+//!    under another identity it could be written a second time.
 //! 5. Under a new identity one batch travels alone until the broker has acknowledged one. A broker
 //!    that knows nothing of a producer takes any first sequence, not only 0: were the first batch
 //!    refused and the second, under way behind it, taken, the two would change places.
@@ -203,6 +205,12 @@ impl PartitionDelivery {
         if lost_track {
             let before = |other: &u64| *other < number;
             let predecessor = self.in_flight.iter().any(before) || self.retries.keys().any(before);
+            if !predecessor && may_be_stored(&sent) {
+                // an earlier attempt may stand in the log: another identity would write it again
+                self.gave_up = true;
+                sent.batch.finish(Err(error));
+                return true;
+            }
             self.must_restart |= !predecessor;
         } else if !error.is_retryable() {
             self.gave_up |= self.idempotent;
@@ -210,7 +218,9 @@ impl PartitionDelivery {
             return true;
         }
         self.not_before = Some(now + self.backoff.next_pause());
-        sent.last_error = Some(error);
+        if !(lost_track && may_be_stored(&sent)) {
+            sent.last_error = Some(error);
+        }
         self.retries.insert(number, sent);
         false
     }
@@ -235,6 +245,12 @@ fn stamp(identity: Option<ProducerIdentity>, base_sequence: i32) -> ProducerStam
         epoch: identity.epoch,
         base_sequence,
     })
+}
+
+/// Whether an earlier attempt ended in a way that leaves open if the batch was stored: anything but
+/// a refusal of its sequence.
+fn may_be_stored(sent: &SentBatch) -> bool {
+    sent.last_error.as_ref().is_some_and(|last| !is_sequence_error(last.code()))
 }
 
 /// Whether the broker's idea of the producer's sequences differs from ours.

@@ -148,6 +148,19 @@ async fn no_more_batches_are_under_way_than_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_that_may_be_stored_is_never_written_under_another_identity() {
+    let (mut source, now) = (Source::new(), Instant::now());
+    let mut delivery = known(&mut source, now);
+    let batch = delivery.send_first(source.batch(2, now)).unwrap();
+    // no answer: it may stand in the log, which the next refusal does not deny
+    assert!(!delivery.on_failed(batch, refusal(ErrorCode::RequestTimedOut), now));
+    let batch = resend(&mut delivery, later(now));
+    assert!(delivery.on_failed(batch, refusal(ErrorCode::OutOfOrderSequenceNumber), now));
+    assert!(!delivery.has_retries(), "the application is told instead");
+    assert!(matches!(delivery.step(later(now), 5), Step::Restart(_)), "later ones start anew");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_lost_track_gets_new_sequences_under_a_higher_epoch() {
     let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
     let first = delivery.send_first(source.batch(3, now)).unwrap();
