@@ -315,6 +315,8 @@ impl Error {
                     | ErrorCode::UnknownLeaderEpoch
                     | ErrorCode::UnknownTopicId
                     | ErrorCode::InconsistentTopicId
+                    // what `Cluster::address_of` says of a broker that is in no picture yet
+                    | ErrorCode::NetworkException
                     | ErrorCode::NotController
                     | ErrorCode::BrokerNotAvailable
             ),
