@@ -29,6 +29,7 @@ use std::time::Duration;
 use coordination::{
     ClassicGroup, GroupSettings, ListedGroup, Now, Timestamp, coordinator_partition,
 };
+use metadata::PartitionState;
 use protocol::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicName};
 use supervision::{DynamicSupervisor, LeaseTable};
 use tokio::sync::{Notify, oneshot};
@@ -189,7 +190,7 @@ impl GroupDirectory {
     /// `COORDINATOR_LOAD_IN_PROGRESS` or `COORDINATOR_NOT_AVAILABLE` if one has not been.
     pub async fn list(&self, broker: &Arc<Broker>) -> Result<Vec<ListedGroup>, ErrorCode> {
         self.load_all(broker);
-        for (index, partition) in led_partitions(broker) {
+        for (index, partition) in to_be_led(broker)? {
             match self.serving(broker, index, &partition).await {
                 // not led any more: whoever leads it lists its groups
                 Ok(_) | Err(ErrorCode::NotCoordinator) => {}
@@ -289,6 +290,25 @@ fn partition_of(
         .ok_or(ErrorCode::NotCoordinator)?;
     let place = broker.place_of(topic, index).map_err(|_| ErrorCode::NotCoordinator)?;
     Ok((index, place))
+}
+
+/// The partitions that are this node's to lead. A list without the groups of one that does not lead
+/// yet, as after a start, would pass for the whole.
+fn to_be_led(broker: &Broker) -> Result<Vec<(PartitionIndex, Arc<PartitionPlace>)>, ErrorCode> {
+    let image = broker.image.load();
+    let Some(topic) = image.topic(OFFSETS_TOPIC) else { return Ok(Vec::new()) };
+    let own = |state: &PartitionState| match state.leader {
+        Some(leader) => leader == broker.id,
+        None => state.isr.contains(&broker.id),
+    };
+    topic
+        .indexed_partitions()
+        .filter(|(_, state)| own(state))
+        .map(|(index, _)| {
+            let place = broker.place_of(topic, index).ok().filter(|place| place.view().is_some());
+            Ok((index, place.ok_or(ErrorCode::CoordinatorLoadInProgress)?))
+        })
+        .collect()
 }
 
 fn led_partitions(broker: &Broker) -> Vec<(PartitionIndex, Arc<PartitionPlace>)> {
