@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::api_key::ApiKey;
+use protocol::api_versions::ServedApis;
 use protocol::frame::{RequestFrame, encode_response};
 use protocol::generated::api_versions::ApiVersionsRequest;
 use protocol::message::Request;
@@ -29,6 +30,24 @@ use crate::broker::Broker;
 use crate::client_session::connection::ConnectionEnd;
 use crate::client_session::fetch_sessions::FetchSessions;
 use crate::request_memory::RequestPermit;
+
+/// The APIs that can be read and written but that [`route`] does not answer. Whoever adds an arm
+/// there takes the API out of this list, and with that it is advertised and accepted.
+const UNANSWERED: &[ApiKey] = &[
+    ApiKey::ElectLeaders,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::DescribeQuorum,
+    ApiKey::UnregisterBroker,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
+];
+
+/// The APIs that a node serves: those that [`route`] answers, and no other.
+#[must_use]
+pub fn served_apis() -> ServedApis {
+    ServedApis::all().without(UNANSWERED)
+}
 
 /// What is known of the connection that requests come by.
 pub struct RequestContext {

@@ -60,10 +60,17 @@ api_keys! {
     33 AlterConfigs,
     37 CreatePartitions,
     42 DeleteGroups,
+    43 ElectLeaders,
     44 IncrementalAlterConfigs,
+    45 AlterPartitionReassignments,
+    46 ListPartitionReassignments,
     47 OffsetDelete,
+    55 DescribeQuorum,
     60 DescribeCluster,
+    64 UnregisterBroker,
     75 DescribeTopicPartitions,
+    80 AddRaftVoter,
+    81 RemoveRaftVoter,
 }
 
 impl ApiKey {

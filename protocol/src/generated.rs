@@ -7,7 +7,9 @@
 #![allow(missing_docs, reason = "the names are the protocol's own")]
 #![allow(clippy::too_many_lines, reason = "a message has as many fields as it has")]
 
+pub mod add_raft_voter;
 pub mod alter_configs;
+pub mod alter_partition_reassignments;
 pub mod api_versions;
 pub mod consumer_protocol_assignment;
 pub mod consumer_protocol_subscription;
@@ -19,7 +21,9 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_quorum;
 pub mod describe_topic_partitions;
+pub mod elect_leaders;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod group_metadata_record;
@@ -31,6 +35,7 @@ pub mod join_group;
 pub mod leave_group;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
 pub mod offset_commit;
 pub mod offset_commit_record;
@@ -39,7 +44,9 @@ pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod producer_snapshot;
+pub mod remove_raft_voter;
 pub mod sync_group;
+pub mod unregister_broker;
 
 /// Calls a macro with one line for every API, in the order of the keys: the variant of
 /// [`ApiKey`](crate::api_key::ApiKey), the module, the request and the response.
@@ -70,10 +77,17 @@ macro_rules! for_each_api {
         AlterConfigs alter_configs AlterConfigsRequest AlterConfigsResponse,
         CreatePartitions create_partitions CreatePartitionsRequest CreatePartitionsResponse,
         DeleteGroups delete_groups DeleteGroupsRequest DeleteGroupsResponse,
+        ElectLeaders elect_leaders ElectLeadersRequest ElectLeadersResponse,
         IncrementalAlterConfigs incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse,
+        AlterPartitionReassignments alter_partition_reassignments AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse,
+        ListPartitionReassignments list_partition_reassignments ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse,
         OffsetDelete offset_delete OffsetDeleteRequest OffsetDeleteResponse,
+        DescribeQuorum describe_quorum DescribeQuorumRequest DescribeQuorumResponse,
         DescribeCluster describe_cluster DescribeClusterRequest DescribeClusterResponse,
+        UnregisterBroker unregister_broker UnregisterBrokerRequest UnregisterBrokerResponse,
         DescribeTopicPartitions describe_topic_partitions DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse,
+        AddRaftVoter add_raft_voter AddRaftVoterRequest AddRaftVoterResponse,
+        RemoveRaftVoter remove_raft_voter RemoveRaftVoterRequest RemoveRaftVoterResponse,
         }
     };
 }

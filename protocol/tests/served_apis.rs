@@ -32,10 +32,17 @@ const KAFKA: &[(ApiKey, i16, i16, i16, Option<i16>)] = &[
     (ApiKey::AlterConfigs, 33, 0, 2, Some(2)),
     (ApiKey::CreatePartitions, 37, 0, 3, Some(2)),
     (ApiKey::DeleteGroups, 42, 0, 2, Some(2)),
+    (ApiKey::ElectLeaders, 43, 0, 2, Some(2)),
     (ApiKey::IncrementalAlterConfigs, 44, 0, 1, Some(1)),
+    (ApiKey::AlterPartitionReassignments, 45, 0, 1, Some(0)),
+    (ApiKey::ListPartitionReassignments, 46, 0, 0, Some(0)),
     (ApiKey::OffsetDelete, 47, 0, 0, None),
+    (ApiKey::DescribeQuorum, 55, 0, 2, Some(0)),
     (ApiKey::DescribeCluster, 60, 0, 2, Some(0)),
+    (ApiKey::UnregisterBroker, 64, 0, 0, Some(0)),
     (ApiKey::DescribeTopicPartitions, 75, 0, 0, Some(0)),
+    (ApiKey::AddRaftVoter, 80, 0, 1, Some(0)),
+    (ApiKey::RemoveRaftVoter, 81, 0, 0, Some(0)),
 ];
 
 #[test]

@@ -43,7 +43,20 @@ const FILES: &[(&str, &[&str])] = &[
         "incremental_alter_configs",
         &["IncrementalAlterConfigsRequest", "IncrementalAlterConfigsResponse"],
     ),
+    ("elect_leaders", &["ElectLeadersRequest", "ElectLeadersResponse"]),
+    (
+        "alter_partition_reassignments",
+        &["AlterPartitionReassignmentsRequest", "AlterPartitionReassignmentsResponse"],
+    ),
+    (
+        "list_partition_reassignments",
+        &["ListPartitionReassignmentsRequest", "ListPartitionReassignmentsResponse"],
+    ),
     ("offset_delete", &["OffsetDeleteRequest", "OffsetDeleteResponse"]),
+    ("describe_quorum", &["DescribeQuorumRequest", "DescribeQuorumResponse"]),
+    ("unregister_broker", &["UnregisterBrokerRequest", "UnregisterBrokerResponse"]),
+    ("add_raft_voter", &["AddRaftVoterRequest", "AddRaftVoterResponse"]),
+    ("remove_raft_voter", &["RemoveRaftVoterRequest", "RemoveRaftVoterResponse"]),
     ("describe_cluster", &["DescribeClusterRequest", "DescribeClusterResponse"]),
     (
         "describe_topic_partitions",
@@ -62,6 +75,13 @@ const NEWEST_STABLE: &[(&str, i16)] = &[
     // version 6 is marked unstable in 4.3, so Kafka does not serve it
     ("InitProducerIdRequest", 5),
     ("InitProducerIdResponse", 5),
+];
+
+/// Structs of a request that are called as other structs of its response are, with our names:
+/// message, Kafka's name, ours. Only Rust sees the name of a struct.
+const RENAMED_STRUCTS: &[(&str, &str, &str)] = &[
+    ("DescribeQuorumRequest", "TopicData", "RequestedTopic"),
+    ("DescribeQuorumRequest", "PartitionData", "RequestedPartition"),
 ];
 
 /// A definition as Kafka writes it, as far as we read it.
@@ -147,13 +167,24 @@ fn convert(source: &str) -> Result<MessageSchema> {
     };
     let shared: HashMap<&str, &[DefinedField]> =
         definition.common_structs.iter().map(|s| (s.name.as_str(), &s.fields[..])).collect();
+    let mut fields = convert_fields(&definition.fields, versions, &shared)?;
+    for (_, theirs, ours) in RENAMED_STRUCTS.iter().filter(|row| row.0 == definition.name) {
+        rename_structs(&mut fields, theirs, ours);
+    }
     Ok(MessageSchema {
         kind,
         versions,
         flexible_from: flexible.map(|range| range.first),
-        fields: convert_fields(&definition.fields, versions, &shared)?,
+        fields,
         name: definition.name,
     })
+}
+
+fn rename_structs(fields: &mut [FieldSchema], theirs: &str, ours: &str) {
+    for field in fields {
+        field.kind = field.kind.renamed(theirs, ours);
+        rename_structs(&mut field.fields, theirs, ours);
+    }
 }
 
 fn convert_fields(

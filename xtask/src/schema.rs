@@ -120,6 +120,15 @@ impl FieldType {
             _ => None,
         }
     }
+
+    /// The same type, with the struct `theirs` called `ours`.
+    pub fn renamed(&self, theirs: &str, ours: &str) -> Self {
+        match self {
+            Self::Struct(name) if name == theirs => Self::Struct(ours.to_owned()),
+            Self::Array(element) => Self::Array(Box::new(element.renamed(theirs, ours))),
+            other => other.clone(),
+        }
+    }
 }
 
 impl FromStr for FieldType {

@@ -14,7 +14,6 @@ use metadata::{
     RegisterBroker, StaticSettings,
 };
 use protocol::BrokerEpoch;
-use protocol::api_versions::ServedApis;
 use supervision::{
     Address, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable, Notice, NoticeEvent, Supervisor,
     Tree,
@@ -42,6 +41,7 @@ use crate::ports::Ports;
 use crate::ports::net::NetListener;
 use crate::producer_ids::ProducerIds;
 use crate::request_memory::RequestMemory;
+use crate::requests::served_apis;
 use crate::supervision_tree::TreeParts;
 
 /// The quorum's directory inside of the data directory.
@@ -191,7 +191,7 @@ impl Opening {
             groups: GroupDirectory::new(groups.clone()),
             request_memory: RequestMemory::new(connections.request_memory_bytes),
             response_memory: RequestMemory::new(connections.request_memory_bytes),
-            served: ServedApis::all(),
+            served: served_apis(),
             metrics: Metrics::default(),
             tree: Tree::with_system_clock(),
         }

@@ -15,6 +15,8 @@ const NOT_IN_THE_CRATE: &[(&str, i16)] = &[
     ("ListOffsetsResponse", 11),
     ("OffsetCommitRequest", 10),
     ("OffsetFetchRequest", 10),
+    ("AddRaftVoterRequest", 1),
+    ("AddRaftVoterResponse", 1),
 ];
 
 #[test]
