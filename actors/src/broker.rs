@@ -20,7 +20,9 @@ use crate::controller::ControllerMessage;
 use crate::group_directory::GroupDirectory;
 use crate::metrics::Metrics;
 use crate::partition_directory::{PartitionDirectory, PartitionPlace};
+use crate::peer_messages::PeerCaller;
 use crate::ports::Ports;
+use crate::ports::peers::PeerIdentity;
 use crate::producer_ids::ProducerIds;
 use crate::read_view::ReadView;
 use crate::request_memory::RequestMemory;
@@ -156,6 +158,18 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// Who this node is to its peers.
+    #[must_use]
+    pub const fn peer_identity(&self) -> PeerIdentity {
+        PeerIdentity { cluster_id: self.cluster_id, node: self.id, incarnation: self.incarnation }
+    }
+
+    /// For questions to other nodes.
+    #[must_use]
+    pub fn peer_caller(&self) -> PeerCaller {
+        PeerCaller { me: self.peer_identity(), peers: Arc::clone(&self.ports.peers) }
+    }
+
     /// The topic that a fetch names.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub mod partition_directory;
 pub mod partition_house;
 pub mod partition_replica;
 pub mod partition_settings;
+pub mod peer_messages;
+pub mod peer_service;
 pub mod ports;
 pub mod producer_ids;
 pub mod read_view;

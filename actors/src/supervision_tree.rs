@@ -25,6 +25,8 @@ const PATIENCE: RestartIntensity = RestartIntensity::new(20, Duration::from_secs
 
 /// Everything the tree is made of.
 pub struct TreeParts {
+    /// What carries messages to and from other nodes.
+    pub peers: Vec<ChildSpec>,
     /// The quorum, and where it is found.
     pub quorum: (Address<QuorumMessage>, QuorumArguments),
     /// The publisher, and where it is found.
@@ -81,8 +83,11 @@ impl TreeParts {
         let publish = move |_: &_| (MetadataPublisher, publisher.clone());
         let control = move |_: &_| (ControllerActor, controller.clone());
         let quick = Shutdown::Prompt(QUICK_END);
-        SupervisorSpec::new(Strategy::RestForOne)
-            .intensity(PATIENCE)
+        let mut cluster = SupervisorSpec::new(Strategy::RestForOne).intensity(PATIENCE);
+        for carrier in self.peers {
+            cluster = cluster.child(carrier);
+        }
+        cluster
             .child(quorum_child)
             .child(ChildSpec::addressed_actor("metadata_publisher", &publisher_address, publish))
             .child(

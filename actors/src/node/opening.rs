@@ -37,6 +37,7 @@ use crate::metadata_quorum::{AppliedImage, QuorumArguments};
 use crate::metrics::{Metrics, PlaceLabel};
 use crate::partition_directory::PartitionDirectory;
 use crate::partition_house::{PartitionHouse, supervisor_spec};
+use crate::peer_service::BrokerPeerService;
 use crate::ports::Ports;
 use crate::ports::net::NetListener;
 use crate::producer_ids::ProducerIds;
@@ -249,7 +250,9 @@ impl Opening {
         let applied: AppliedImage = Arc::new(ArcSwap::from_pointee(ClusterImage::empty()));
         let (quorum, publisher) = (Address::new(), Address::new());
         let sessions = DynamicSupervisor::new(DynamicSupervisorSpec::new(CHILDREN_MAX));
+        let service = Arc::new(BrokerPeerService::new(broker));
         TreeParts {
+            peers: self.ports.peers.children(broker.peer_identity(), service),
             quorum: (quorum.clone(), self.quorum(house, &applied, &publisher)),
             publisher: (
                 publisher,
@@ -311,7 +314,7 @@ impl Opening {
             directory: self.directory_id,
             last_use: LastUse::Never,
             endpoints: self.listeners.iter().map(endpoint).collect(),
-            cluster_address: None,
+            cluster_address: self.ports.peers.local_address(),
             rack: self.settings.rack.as_deref().map(Arc::from),
             starts_unfenced: true,
         }
