@@ -27,7 +27,6 @@ use protocol::frame::{ResponseFrame, encode_request};
 use protocol::generated::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::message::{Message, Request, Versions};
 use protocol::primitives::{Encoded, WireString};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -136,12 +135,10 @@ impl Connection {
     /// Connects to `host:port` and asks the broker which versions it serves.
     pub(crate) async fn open(address: &Arc<str>, settings: &ClientSettings) -> Result<Self> {
         let connect = |source| Error::Connect { address: Arc::clone(address), source };
-        let stream = match timeout(settings.connect_timeout, TcpStream::connect(&**address)).await {
+        let stream = match timeout(settings.connect_timeout, settings.dialer.dial(address)).await {
             Ok(stream) => stream.map_err(|error| connect(Arc::new(error)))?,
             Err(elapsed) => return Err(connect(Arc::new(elapsed.into()))),
         };
-        stream.set_nodelay(true).map_err(|error| connect(Arc::new(error)))?;
-        let (read_half, write_half) = stream.into_split();
         let shared = Arc::new(Shared {
             address: Arc::clone(address),
             waiting: Mutex::default(),
@@ -149,8 +146,8 @@ impl Connection {
         });
         let (outgoing, frames) = mpsc::channel(settings.in_flight_max);
         let bytes_max = settings.response_bytes_max;
-        let reader = tokio::spawn(frame_reader::run(read_half, Arc::clone(&shared), bytes_max));
-        let writer = tokio::spawn(frame_writer::run(write_half, Arc::clone(&shared), frames));
+        let reader = tokio::spawn(frame_reader::run(stream.reader, Arc::clone(&shared), bytes_max));
+        let writer = tokio::spawn(frame_writer::run(stream.writer, Arc::clone(&shared), frames));
         let mut connection = Self {
             shared,
             outgoing,

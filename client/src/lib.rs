@@ -10,6 +10,7 @@ mod cluster_metadata;
 mod committed_offsets;
 mod connection;
 mod consumer;
+mod dialer;
 mod error;
 mod fetcher;
 mod group_consumer;
@@ -32,6 +33,7 @@ pub use committed_offsets::{CommittedOffset, CommittedOffsets};
 pub use consumer::{
     ConsumedRecord, Consumer, ConsumerSettings, Isolation, ResetTo, StartAt, TimestampKind,
 };
+pub use dialer::{BrokerStream, Dialer, Dialing, TcpDialer};
 pub use error::{Error, Result, Subject};
 pub use group_consumer::{GroupConsumer, GroupSettings, PendingCommit};
 pub use offset_lookup::{FoundOffset, OffsetQuery};

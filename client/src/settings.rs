@@ -1,8 +1,10 @@
 //! What every part of the client shares: where the brokers are, and how patient to be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
+use crate::dialer::{Dialer, TcpDialer};
 use crate::error::{Error, Result};
 
 /// Settings of a [`Client`](crate::Client). Names in parentheses are Kafka's.
@@ -30,6 +32,8 @@ pub struct ClientSettings {
     pub in_flight_max: usize,
     /// The largest response that is accepted, in bytes.
     pub response_bytes_max: usize,
+    /// How brokers are reached; TCP unless said otherwise.
+    pub dialer: Arc<dyn Dialer>,
 }
 
 impl Default for ClientSettings {
@@ -45,6 +49,7 @@ impl Default for ClientSettings {
             metadata_age_max: Duration::from_secs(300),
             in_flight_max: 64,
             response_bytes_max: 128 << 20,
+            dialer: Arc::new(TcpDialer),
         }
     }
 }

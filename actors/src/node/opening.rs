@@ -65,7 +65,7 @@ pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError
     let mut directory = LogDirectory::open(ports.storage.clone(), &data, settings.node_id)?;
     let (cluster_id, directory_id) = identify(&mut directory, settings.node_id, &*ports.rng)?;
     let listeners = open_listeners(&settings, &ports).await?;
-    let admin = open_admin(&settings.admin_listener)?;
+    let admin = open_admin(&settings.admin_listener, &ports)?;
     let opening = Opening {
         checkpoints: Arc::new(read_checkpoints(&directory)?),
         directory: Arc::new(directory),
@@ -106,16 +106,17 @@ fn any_address(bind: &HostAndPort) -> String {
     if bind.host.is_empty() { format!("0.0.0.0:{}", bind.port) } else { bind.to_string() }
 }
 
-fn open_admin(bind: &HostAndPort) -> Result<Arc<std::net::TcpListener>, NodeError> {
+fn open_admin(
+    bind: &HostAndPort,
+    ports: &Ports,
+) -> Result<Option<Arc<std::net::TcpListener>>, NodeError> {
     let address = any_address(bind);
-    let failed = |source| NodeError::Listen {
+    let socket = ports.net.listen_admin(&address).map_err(|source| NodeError::Listen {
         name: "the admin listener".to_owned(),
         address: address.clone(),
         source,
-    };
-    let socket = std::net::TcpListener::bind(&address).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    Ok(Arc::new(socket))
+    })?;
+    Ok(socket.map(Arc::new))
 }
 
 fn read_checkpoints(directory: &LogDirectory) -> Result<LogCheckpoints, NodeError> {
@@ -139,7 +140,7 @@ struct Opening {
     ports: Ports,
     cluster_id: metadata::ClusterId,
     listeners: Vec<OpenListener>,
-    admin: Arc<std::net::TcpListener>,
+    admin: Option<Arc<std::net::TcpListener>>,
     quorum_directory: PathBuf,
 }
 
@@ -160,7 +161,7 @@ impl Opening {
         info!(broker = %broker.id, cluster = %broker.cluster_id, "serves");
         Ok(Node {
             addresses: self.addresses(),
-            admin_address: self.admin.local_addr().ok(),
+            admin_address: self.admin.and_then(|socket| socket.local_addr().ok()),
             directory: self.directory,
             checkpoints: self.checkpoints,
             connections,
@@ -280,10 +281,10 @@ impl Opening {
             },
             listeners: self.client_listeners(broker, &sessions, connections),
             sessions,
-            admin: Some(AdminArguments {
+            admin: self.admin.as_ref().map(|socket| AdminArguments {
                 broker: Arc::clone(broker),
                 connections: Arc::clone(connections),
-                socket: Arc::clone(&self.admin),
+                socket: Arc::clone(socket),
             }),
         }
     }

@@ -20,6 +20,13 @@ pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Net: Send + Sync {
     /// Listens on `address` (`host:port`; port 0 lets the system choose).
     fn listen<'a>(&'a self, address: &'a str) -> PortFuture<'a, io::Result<Box<dyn NetListener>>>;
+
+    /// The socket of the admin server, bound to `address` and not blocking; `None` in a world
+    /// without one.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    fn listen_admin(&self, address: &str) -> io::Result<Option<std::net::TcpListener>>;
 }
 
 /// A listening socket.
@@ -70,6 +77,12 @@ impl Net for TcpNet {
             }
             Err(last)
         })
+    }
+
+    fn listen_admin(&self, address: &str) -> io::Result<Option<std::net::TcpListener>> {
+        let socket = std::net::TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        Ok(Some(socket))
     }
 }
 

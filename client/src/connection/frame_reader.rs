@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use protocol::frame::{ResponseFrame, SIZE_BYTES, frame_size};
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 
 use super::Shared;
 use crate::error::{Error, Result};
@@ -16,8 +15,10 @@ const RESERVED_BYTES_MAX: usize = 1 << 20;
 /// What one read may bring along beyond the frame that is being read.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 
+type BrokerReader = Box<dyn AsyncRead + Send + Unpin>;
+
 /// Reads responses and hands them to those who wait, until the connection ends.
-pub(super) async fn run(socket: OwnedReadHalf, shared: Arc<Shared>, bytes_max: usize) {
+pub(super) async fn run(socket: BrokerReader, shared: Arc<Shared>, bytes_max: usize) {
     let mut reader = BufReader::with_capacity(READ_AHEAD_BYTES, socket);
     loop {
         if let Err(error) = receive(&mut reader, &shared, bytes_max).await {
@@ -28,7 +29,7 @@ pub(super) async fn run(socket: OwnedReadHalf, shared: Arc<Shared>, bytes_max: u
 }
 
 async fn receive(
-    reader: &mut BufReader<OwnedReadHalf>,
+    reader: &mut BufReader<BrokerReader>,
     shared: &Shared,
     bytes_max: usize,
 ) -> Result<()> {
@@ -45,7 +46,7 @@ async fn receive(
     hand_over(frame, shared)
 }
 
-async fn read_frame(reader: &mut BufReader<OwnedReadHalf>, size: usize) -> io::Result<Bytes> {
+async fn read_frame(reader: &mut BufReader<BrokerReader>, size: usize) -> io::Result<Bytes> {
     let mut frame = BytesMut::with_capacity(size.min(RESERVED_BYTES_MAX));
     while frame.len() < size {
         let left = size - frame.len();

@@ -3,8 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncWriteExt, BufWriter};
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use super::{Outgoing, Shared};
@@ -13,9 +12,11 @@ use crate::error::Error;
 /// Small frames that wait together leave together.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
+type BrokerWriter = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// Writes frames in the order of the queue until the connection ends.
 pub(super) async fn run(
-    socket: OwnedWriteHalf,
+    socket: BrokerWriter,
     shared: Arc<Shared>,
     mut frames: mpsc::Receiver<Outgoing>,
 ) {
@@ -42,7 +43,7 @@ pub(super) async fn run(
     }
 }
 
-async fn write(writer: &mut BufWriter<OwnedWriteHalf>, outgoing: &Outgoing) -> io::Result<()> {
+async fn write(writer: &mut BufWriter<BrokerWriter>, outgoing: &Outgoing) -> io::Result<()> {
     for chunk in &outgoing.frame.chunks {
         writer.write_all(chunk).await?;
     }
