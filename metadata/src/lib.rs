@@ -44,8 +44,8 @@ pub use refusal::{AssignmentFault, Refusal};
 pub use replica_reports::{ElectionKind, ReplicaReport};
 pub use setting_changes::{GivenSetting, SettingEdit, SettingOperation, parse_setting_resource};
 pub use settings::{
-    BrokerSettings, SettingError, SettingErrors, StaticSettings, TopicSettings, broker_settings,
-    topic_settings,
+    BrokerSettings, ClusterSettings, SettingError, SettingErrors, StaticSettings, TopicSettings,
+    broker_settings, topic_settings,
 };
 pub use topic_creation::{CreatedTopic, PartitionsToAdd, TopicToCreate};
 pub use topic_deletion::{DeletedTopic, TopicReference};

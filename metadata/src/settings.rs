@@ -20,8 +20,8 @@ pub mod topic_settings;
 pub mod topic_table;
 
 pub use broker_settings::{
-    BrokerSettings, ConnectionSettings, FetchSettings, GroupSettings, LivenessSettings,
-    OffsetsSettings, ReplicationSettings, TopicDefaults,
+    BrokerSettings, ClusterSettings, ConnectionSettings, FetchSettings, GroupSettings,
+    LivenessSettings, OffsetsSettings, ReplicationSettings, TopicDefaults,
 };
 pub use broker_table::{broker_setting, broker_settings};
 pub use definition::{Alteration, SettingDefinition, SettingKind};

@@ -122,7 +122,8 @@ fn a_broker_that_nobody_said_anything_to_listens_on_loopback() {
     assert_eq!(settings.listeners.len(), 1);
     assert_eq!(settings.listeners[0].bind.to_string(), "127.0.0.1:9092");
     assert_eq!(settings.listeners[0].advertised.to_string(), "127.0.0.1:9092");
-    assert_eq!(settings.cluster_listener, None);
+    assert_eq!(settings.cluster.listener, None);
+    assert_eq!(settings.cluster.voters, 3);
     assert_eq!(settings.connections.idle_max, Some(Duration::from_mins(10)));
     assert_eq!(settings.offsets.retention, Duration::from_hours(168));
     assert!(settings.topics.auto_creation);

@@ -34,6 +34,21 @@ pub struct ServeArguments {
     /// 127.0.0.1:9644]
     #[arg(long, value_name = "HOST:PORT")]
     admin_listener: Option<String>,
+    /// The number of this node, its own in the cluster [setting node.id; default: 1]
+    #[arg(long, value_name = "N")]
+    node_id: Option<i32>,
+    /// Where other nodes reach this one [setting callboard.cluster.listener; default: it stands
+    /// alone]
+    #[arg(long, value_name = "HOST:PORT")]
+    cluster_listener: Option<String>,
+    /// Found a cluster that other nodes may join; for an empty directory [setting
+    /// callboard.cluster.new]
+    #[arg(long, conflicts_with = "join", requires = "cluster_listener")]
+    new_cluster: bool,
+    /// Join the cluster of the node that listens there; for an empty directory, may be given often
+    /// [setting callboard.cluster.join]
+    #[arg(long, value_name = "HOST:PORT", requires = "cluster_listener")]
+    join: Vec<String>,
     /// One more setting; may be given often
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
@@ -91,11 +106,18 @@ impl From<LogFormat> for telemetry::LogFormat {
 
 impl ServeArguments {
     fn sources(&self) -> Result<SettingSources, ConfigurationError> {
+        let node_id = self.node_id.map(|id| id.to_string());
+        let is_new = self.new_cluster.then_some("true");
+        let join = (!self.join.is_empty()).then(|| self.join.join(","));
         let data_dir = self.data_dir.as_ref().map(|path| path.to_string_lossy());
         let own = [
             ("--data-dir", "log.dirs", data_dir.as_deref()),
             ("--listeners", "listeners", self.listeners.as_deref()),
             ("--admin-listener", "callboard.admin.listener", self.admin_listener.as_deref()),
+            ("--node-id", "node.id", node_id.as_deref()),
+            ("--cluster-listener", "callboard.cluster.listener", self.cluster_listener.as_deref()),
+            ("--new-cluster", "callboard.cluster.new", is_new),
+            ("--join", "callboard.cluster.join", join.as_deref()),
         ];
         let own = own
             .into_iter()

@@ -119,15 +119,17 @@ pub trait Peers: Send + Sync {
     fn links(&self) -> watch::Receiver<Links>;
 
     /// Says where the other nodes of the cluster are; replaces what was said before. Links to them
-    /// are made, and made again, until they are not named any more.
+    /// are made, and made again, until they are not named any more. A link that another node made
+    /// is kept and used whether that node is named here or not: one that joins is not named yet.
     fn introduce(&self, book: AddressBook);
 
-    /// Asks whoever listens at `seed` which cluster it speaks for, before this node belongs to any.
+    /// Asks whoever listens at `seed` who it is and which cluster it speaks for, before this node
+    /// belongs to any.
     fn discover<'a>(
         &'a self,
         seed: &'a HostAndPort,
         deadline: Duration,
-    ) -> PortFuture<'a, Result<ClusterId, PeerError>>;
+    ) -> PortFuture<'a, Result<PeerIdentity, PeerError>>;
 
     /// Where other nodes reach this one; `None` if none can.
     fn local_address(&self) -> Option<HostAndPort>;
@@ -162,7 +164,7 @@ impl Peers for Alone {
         &'a self,
         seed: &'a HostAndPort,
         _deadline: Duration,
-    ) -> PortFuture<'a, Result<ClusterId, PeerError>> {
+    ) -> PortFuture<'a, Result<PeerIdentity, PeerError>> {
         let reason = "this node has no cluster listener".to_owned();
         let refused = PeerError::NotDiscovered { address: seed.clone(), reason };
         Box::pin(std::future::ready(Err(refused)))

@@ -6,7 +6,7 @@ use protocol::BrokerId;
 
 use crate::broker::HostAndPort;
 use crate::image::ClusterImage;
-use crate::settings::check::boolean;
+use crate::settings::check::{boolean, list};
 use crate::settings::listeners::{Listener, parse_address};
 use crate::settings::resolution::Lookup;
 use crate::settings::static_settings::{StaticSettings, parse_number};
@@ -24,8 +24,8 @@ pub struct BrokerSettings {
     pub listeners: Vec<Listener>,
     /// Where it serves metrics, health and the tree; an empty host means every address.
     pub admin_listener: HostAndPort,
-    /// Where other nodes reach it; `None` for a node that stands alone.
-    pub cluster_listener: Option<HostAndPort>,
+    /// How it meets other nodes.
+    pub cluster: ClusterSettings,
     /// What a new topic gets that does not say.
     pub topics: TopicDefaults,
     /// Bounds on connections and requests.
@@ -44,6 +44,26 @@ pub struct BrokerSettings {
     pub retention_check_interval: Duration,
     /// How long a silent producer's sequence numbers are remembered.
     pub producer_id_expiration: Duration,
+}
+
+/// How a node meets the others of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Where it listens for them; `None` for a node that stands alone. An empty host means every
+    /// address.
+    pub listener: Option<HostAndPort>,
+    /// What they are told instead.
+    pub advertised: Option<HostAndPort>,
+    /// Whether an empty directory founds a cluster that others may join.
+    pub is_new: bool,
+    /// Whom an empty directory asks to be let in.
+    pub join: Vec<HostAndPort>,
+    /// Where the certificates are; `None` for plaintext.
+    pub tls_directory: Option<String>,
+    /// Whether plaintext may leave the machine.
+    pub plaintext_allowed: bool,
+    /// How many voters the quorum grows to: 1, 3 or 5.
+    pub voters: usize,
 }
 
 /// What a new topic gets that does not say.
@@ -150,15 +170,15 @@ impl BrokerSettings {
     #[must_use]
     pub fn resolve(image: &ClusterImage, given: &StaticSettings) -> Self {
         let values = Values { lookup: Lookup { image, given } };
-        let address = |name| values.text(name).and_then(|value| parse_address(value).ok());
         Self {
             node_id: given.node_id(),
             rack: values.text("broker.rack").map(str::to_owned),
             data_directory: values.text("log.dirs").unwrap_or_default().to_owned(),
             listeners: given.listeners().to_vec(),
-            admin_listener: address("callboard.admin.listener")
+            admin_listener: values
+                .address("callboard.admin.listener")
                 .expect("the table has a default and checks what is given"),
-            cluster_listener: address("callboard.cluster.listener"),
+            cluster: values.cluster(),
             topics: values.topics(),
             connections: values.connections(),
             fetch: FetchSettings {
@@ -189,6 +209,23 @@ struct Values<'a> {
 impl<'a> Values<'a> {
     fn text(&self, name: &'static str) -> Option<&'a str> {
         self.lookup.broker(name)
+    }
+
+    fn address(&self, name: &'static str) -> Option<HostAndPort> {
+        self.text(name).and_then(|value| parse_address(value).ok())
+    }
+
+    fn cluster(&self) -> ClusterSettings {
+        let join = self.text("callboard.cluster.join").unwrap_or_default();
+        ClusterSettings {
+            listener: self.address("callboard.cluster.listener"),
+            advertised: self.address("callboard.cluster.advertised.listener"),
+            is_new: self.truth("callboard.cluster.new"),
+            join: list(join).filter_map(|address| parse_address(address).ok()).collect(),
+            tls_directory: self.text("callboard.cluster.tls.directory").map(str::to_owned),
+            plaintext_allowed: self.truth("callboard.cluster.plaintext.allowed"),
+            voters: self.number("callboard.quorum.voters"),
+        }
     }
 
     fn number<Number: TryFrom<i64> + Default>(&self, name: &'static str) -> Number {

@@ -1,7 +1,9 @@
 //! The settings of a broker beside the defaults of its topics, in the order of names: those of
 //! Kafka 4.3 that this broker honours, and those of our own, which begin with `callboard.`.
 
-use crate::settings::check::Check::{Address, Any, AtLeast, Between, Listeners, One, SecurityMap};
+use crate::settings::check::Check::{
+    Address, Addresses, Any, AtLeast, Between, Listeners, One, OneOf, SecurityMap,
+};
 use crate::settings::definition::SettingDefinition;
 use crate::settings::definition::SettingKind::{Boolean, Int, List, Long, Short, String};
 use crate::settings::log_table::LOG_SETTINGS;
@@ -60,10 +62,43 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         "Where metrics, health and the supervision tree are served over HTTP.",
     ),
     SettingDefinition::without_default(
+        "callboard.cluster.advertised.listener",
+        String,
+        Address,
+        "What other nodes are told of the cluster listener, where it differs.",
+    ),
+    SettingDefinition::new(
+        "callboard.cluster.join",
+        List,
+        "",
+        Addresses,
+        "Cluster listeners of nodes that an empty directory joins; not looked at by any other.",
+    ),
+    SettingDefinition::without_default(
         "callboard.cluster.listener",
         String,
         Address,
         "Where other nodes of the cluster reach this one.",
+    ),
+    SettingDefinition::new(
+        "callboard.cluster.new",
+        Boolean,
+        "false",
+        Any,
+        "Whether an empty directory founds a cluster that others may join; not looked at by any other.",
+    ),
+    SettingDefinition::new(
+        "callboard.cluster.plaintext.allowed",
+        Boolean,
+        "false",
+        Any,
+        "Whether nodes on different hosts may talk without TLS; on loopback they always may.",
+    ),
+    SettingDefinition::without_default(
+        "callboard.cluster.tls.directory",
+        String,
+        One,
+        "The directory of ca.pem, node-<id>.pem and node-<id>.key, for TLS between nodes.",
     ),
     SettingDefinition::new(
         "callboard.connection.requests.max",
@@ -71,6 +106,13 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         "64",
         AtLeast(1),
         "How many requests of one connection may be under way before it is read no further.",
+    ),
+    SettingDefinition::new(
+        "callboard.quorum.voters",
+        Int,
+        "3",
+        OneOf(&["1", "3", "5"]),
+        "How many nodes the metadata quorum grows to as nodes join.",
     ),
     SettingDefinition::new(
         "callboard.request.read.timeout.ms",

@@ -32,6 +32,8 @@ pub enum Check {
     Listeners,
     /// `HOST:PORT`.
     Address,
+    /// A list of `HOST:PORT`.
+    Addresses,
     /// `NAME:PROTOCOL` pairs.
     SecurityMap,
 }
@@ -107,6 +109,9 @@ impl Check {
             Self::OnlyFalse if boolean(value) == Some(true) => Err(InvalidReason::NoTieredStorage),
             Self::Listeners => listeners::parse_listeners(value).map(drop),
             Self::Address => listeners::parse_address(value).map(drop),
+            Self::Addresses => {
+                list(value).try_for_each(|address| listeners::parse_address(address).map(drop))
+            }
             Self::SecurityMap => listeners::parse_security_map(value).map(drop),
             _ => Ok(()),
         }
