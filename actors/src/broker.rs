@@ -18,6 +18,7 @@ use crate::client_session::deadline::ConnectionDeadlines;
 use crate::client_session::fetch_sessions::FetchTopicKey;
 use crate::controller::ControllerMessage;
 use crate::group_directory::GroupDirectory;
+use crate::metadata_quorum::QuorumCell;
 use crate::metrics::Metrics;
 use crate::partition_directory::{PartitionDirectory, PartitionPlace};
 use crate::peer_messages::PeerCaller;
@@ -141,6 +142,8 @@ pub struct Broker {
     pub partitions: PartitionDirectory,
     /// Who decides for the cluster.
     pub controller: Address<ControllerMessage>,
+    /// Who leads the metadata quorum, and whether this node does.
+    pub quorum: QuorumCell,
     /// The consumer groups of this node.
     pub groups: GroupDirectory,
     /// Ids for idempotent producers.

@@ -270,7 +270,8 @@ impl ControllerState {
         self.under_way = Some(answers);
         let (reply, agreed) = oneshot::channel();
         // undeliverable or dropped, the proposal is refused below
-        let _ = self.arguments.quorum.send(QuorumMessage::Propose { records, reply });
+        let term = self.arguments.broker.quorum.view().active_term.unwrap_or_default();
+        let _ = self.arguments.quorum.send(QuorumMessage::Propose { term, records, reply });
         let myself = myself.clone();
         tokio::spawn(async move {
             let reason = || ProposalError::Refused { reason: "the quorum restarts".to_owned() };

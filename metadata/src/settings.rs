@@ -26,7 +26,7 @@ pub use broker_settings::{
 pub use broker_table::{broker_setting, broker_settings};
 pub use definition::{Alteration, SettingDefinition, SettingKind};
 pub use error::{InvalidReason, SettingError, SettingErrors};
-pub use listeners::Listener;
+pub use listeners::{Listener, parse_address};
 pub use resolution::{
     DescribedSetting, SettingSource, SettingSynonym, describe_broker, describe_cluster_default,
     describe_topic,

@@ -5,9 +5,10 @@
 //! frame:  length u32 │ CRC-32 of the body u32 │ body
 //! body:   index u64 │ term u64 │ leader u64 │ kind u8 │ payload
 //! kind 0 (blank):       nothing
-//! kind 1 (records):     the encoded batch of metadata records
+//! kind 1 (records):     the encoded batch of metadata records; written by older versions
 //! kind 2 (membership):  configurations u32 │ each: voters u32 │ voter u64 …
 //!                       nodes u32 │ each: id u64 │ address length u32 │ address
+//! kind 3 (decision):    the term it was decided in u64 │ the encoded batch of metadata records
 //! ```
 //!
 //! All numbers are big-endian. A frame is at most [`FRAME_BYTES_MAX`] long, and no count in it is
@@ -16,6 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The largest body. The controller splits larger batches of records.
@@ -27,6 +29,7 @@ const BODY_HEAD_BYTES: usize = 25;
 const KIND_BLANK: u8 = 0;
 const KIND_RECORDS: u8 = 1;
 const KIND_MEMBERSHIP: u8 = 2;
+const KIND_DECISION: u8 = 3;
 
 /// Why bytes are no entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -76,13 +79,24 @@ pub struct QuorumMembership {
     pub nodes: BTreeMap<u64, String>,
 }
 
+/// A batch of metadata records as the controller decided it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedRecords {
+    /// The term in which it was decided. In the log of another term the entry says nothing: its
+    /// controller did not know all that was agreed on before. `None` from older versions, which
+    /// had one voter.
+    pub decided_in: Option<u64>,
+    /// The encoded batch.
+    pub records: Bytes,
+}
+
 /// What an entry carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuorumPayload {
     /// Nothing: a new leader's first entry.
     Blank,
-    /// An encoded batch of metadata records.
-    Records(Bytes),
+    /// A batch of metadata records.
+    Records(ProposedRecords),
     /// A change of the voters.
     Membership(QuorumMembership),
 }
@@ -110,8 +124,9 @@ impl QuorumEntry {
         out.put_u64(self.leader);
         match &self.payload {
             QuorumPayload::Blank => out.put_u8(KIND_BLANK),
-            QuorumPayload::Records(records) => {
-                out.put_u8(KIND_RECORDS);
+            QuorumPayload::Records(ProposedRecords { decided_in, records }) => {
+                out.put_u8(decided_in.map_or(KIND_RECORDS, |_| KIND_DECISION));
+                decided_in.iter().for_each(|term| out.put_u64(*term));
                 out.put_slice(records);
             }
             QuorumPayload::Membership(membership) => {
@@ -160,7 +175,11 @@ fn decode_body(mut body: Bytes) -> Result<QuorumEntry, EntryError> {
     let leader = body.get_u64();
     let payload = match body.get_u8() {
         KIND_BLANK => QuorumPayload::Blank,
-        KIND_RECORDS => QuorumPayload::Records(body),
+        KIND_RECORDS => QuorumPayload::Records(ProposedRecords { decided_in: None, records: body }),
+        KIND_DECISION => {
+            let term = body.try_get_u64().map_err(|_| EntryError::Body { index })?;
+            QuorumPayload::Records(ProposedRecords { decided_in: Some(term), records: body })
+        }
         KIND_MEMBERSHIP => {
             let membership = get_membership(&mut body).filter(|_| body.is_empty());
             QuorumPayload::Membership(membership.ok_or(EntryError::Body { index })?)
@@ -220,9 +239,12 @@ mod tests {
             configurations: vec![BTreeSet::from([1]), BTreeSet::from([1, 2, 3])],
             nodes: BTreeMap::from([(1, "a:1".to_owned()), (2, String::new())]),
         };
+        let records = Bytes::from_static(b"some records");
+        let decided_in = |decided_in| ProposedRecords { decided_in, records: records.clone() };
         let payloads = [
             QuorumPayload::Blank,
-            QuorumPayload::Records(Bytes::from_static(b"some records")),
+            QuorumPayload::Records(decided_in(None)),
+            QuorumPayload::Records(decided_in(Some(7))),
             QuorumPayload::Membership(membership),
         ];
         let number = |(at, payload)| QuorumEntry { index: at as u64, term: 7, leader: 1, payload };

@@ -22,7 +22,8 @@ use thiserror::Error;
 
 use super::quorum_entry::{EntryError, QuorumEntry};
 
-const LOG_FILE: &str = "quorum.log";
+/// The log's name in the quorum's directory.
+pub const LOG_FILE: &str = "quorum.log";
 const VOTE_FILE: &str = "quorum.vote";
 const LOG_MAGIC: &[u8; 4] = b"CBQL";
 const VOTE_MAGIC: &[u8; 4] = b"CBQV";

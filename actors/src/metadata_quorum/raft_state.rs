@@ -18,9 +18,10 @@ use openraft::{
 };
 use supervision::Address;
 
+use super::quorum_entry::{ProposedRecords, QuorumMembership};
 use super::quorum_file::EntryPlace;
 use super::raft_types::{
-    ProposedRecords, QuorumTypes, entry_place, from_membership, log_id, stored_membership,
+    EntryOutcome, QuorumTypes, entry_place, from_membership, log_id, stored_membership,
 };
 use super::snapshot_file::MetadataSnapshot;
 use crate::metadata_publisher::PublisherMessage;
@@ -33,7 +34,7 @@ pub type AppliedImage = Arc<ArcSwap<ClusterImage>>;
 pub struct RaftState {
     applied: Option<EntryPlace>,
     membership_place: Option<EntryPlace>,
-    membership: super::quorum_entry::QuorumMembership,
+    membership: QuorumMembership,
     image: AppliedImage,
     publisher: Address<PublisherMessage>,
     files: SnapshotFiles,
@@ -100,13 +101,18 @@ impl RaftState {
         &mut self,
         image: &mut ClusterImage,
         entry: Entry<QuorumTypes>,
-    ) -> Result<(), StorageError<u64>> {
+    ) -> Result<EntryOutcome, StorageError<u64>> {
         let place = entry_place(entry.log_id);
+        let mut outcome = EntryOutcome::Applied;
         match entry.payload {
             EntryPayload::Blank => image.advance_to(place.index),
-            EntryPayload::Normal(ProposedRecords(bytes)) => {
-                let records =
-                    decode_records(&bytes).map_err(|error| failed(ErrorVerb::Read, &error))?;
+            EntryPayload::Normal(proposed) if is_out_of_term(&proposed, place) => {
+                outcome = EntryOutcome::OutOfTerm;
+                image.advance_to(place.index);
+            }
+            EntryPayload::Normal(proposed) => {
+                let records = decode_records(&proposed.records);
+                let records = records.map_err(|error| failed(ErrorVerb::Read, &error))?;
                 let applied = image.apply_entry(place.index, &records);
                 (*image, _) = applied.map_err(|error| failed(ErrorVerb::Write, &error))?;
             }
@@ -117,7 +123,7 @@ impl RaftState {
             }
         }
         self.applied = Some(place);
-        Ok(())
+        Ok(outcome)
     }
 
     fn snapshot(&self) -> Result<MetadataSnapshot, StorageError<u64>> {
@@ -130,6 +136,11 @@ impl RaftState {
             image: Bytes::from(image),
         })
     }
+}
+
+/// The same on every node: both terms are in the entry.
+fn is_out_of_term(proposed: &ProposedRecords, place: EntryPlace) -> bool {
+    proposed.decided_in.is_some_and(|term| term != place.term)
 }
 
 fn meta(snapshot: &MetadataSnapshot) -> SnapshotMeta<u64, BasicNode> {
@@ -185,7 +196,7 @@ impl RaftStateMachine<QuorumTypes> for RaftState {
         Ok((self.applied.map(log_id), membership))
     }
 
-    async fn apply<I>(&mut self, entries: I) -> Result<Vec<()>, StorageError<u64>>
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<EntryOutcome>, StorageError<u64>>
     where
         I: IntoIterator<Item = Entry<QuorumTypes>> + OptionalSend,
         I::IntoIter: OptionalSend,
@@ -193,8 +204,7 @@ impl RaftStateMachine<QuorumTypes> for RaftState {
         let mut image = ClusterImage::clone(&self.image.load());
         let mut answers = Vec::new();
         for entry in entries {
-            self.apply_one(&mut image, entry)?;
-            answers.push(());
+            answers.push(self.apply_one(&mut image, entry)?);
         }
         self.show(image);
         Ok(answers)

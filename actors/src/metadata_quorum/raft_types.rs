@@ -9,18 +9,23 @@ use openraft::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::quorum_entry::{QuorumEntry, QuorumMembership, QuorumPayload};
+use super::quorum_entry::{ProposedRecords, QuorumEntry, QuorumMembership, QuorumPayload};
 use super::quorum_file::{EntryPlace, StoredVote};
 
-/// An encoded batch of metadata records, as proposed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProposedRecords(pub Bytes);
+/// What an entry did to the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryOutcome {
+    /// It took effect.
+    Applied,
+    /// It was decided in another term than it was logged in, and says nothing.
+    OutOfTerm,
+}
 
 openraft::declare_raft_types!(
     /// The types of the metadata quorum.
     pub QuorumTypes:
         D = ProposedRecords,
-        R = (),
+        R = EntryOutcome,
         NodeId = u64,
         Node = BasicNode,
         SnapshotData = Bytes,
@@ -67,7 +72,7 @@ pub(super) fn to_entry(stored: &QuorumEntry) -> Entry<QuorumTypes> {
     let (index, term, leader) = (stored.index, stored.term, stored.leader);
     let payload = match &stored.payload {
         QuorumPayload::Blank => EntryPayload::Blank,
-        QuorumPayload::Records(records) => EntryPayload::Normal(ProposedRecords(records.clone())),
+        QuorumPayload::Records(records) => EntryPayload::Normal(records.clone()),
         QuorumPayload::Membership(membership) => {
             EntryPayload::Membership(to_membership(membership))
         }
@@ -79,7 +84,7 @@ pub(super) fn from_entry(entry: Entry<QuorumTypes>) -> QuorumEntry {
     let place = entry_place(entry.log_id);
     let payload = match entry.payload {
         EntryPayload::Blank => QuorumPayload::Blank,
-        EntryPayload::Normal(ProposedRecords(records)) => QuorumPayload::Records(records),
+        EntryPayload::Normal(records) => QuorumPayload::Records(records),
         EntryPayload::Membership(membership) => {
             QuorumPayload::Membership(from_membership(&membership))
         }

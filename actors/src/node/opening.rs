@@ -33,7 +33,7 @@ use crate::group_directory::GroupDirectory;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
 use crate::log_maintenance::MaintenanceArguments;
 use crate::metadata_publisher::PublisherArguments;
-use crate::metadata_quorum::{AppliedImage, QuorumArguments};
+use crate::metadata_quorum::{AppliedImage, QuorumArguments, QuorumCell};
 use crate::metrics::{Metrics, PlaceLabel};
 use crate::partition_directory::PartitionDirectory;
 use crate::partition_house::{PartitionHouse, supervisor_spec};
@@ -190,6 +190,7 @@ impl Opening {
             settings: ArcSwap::from_pointee(self.settings.clone()),
             partitions: PartitionDirectory::default(),
             controller,
+            quorum: QuorumCell::default(),
             groups: GroupDirectory::new(groups.clone()),
             request_memory: RequestMemory::new(connections.request_memory_bytes),
             response_memory: RequestMemory::new(connections.request_memory_bytes),
@@ -254,7 +255,7 @@ impl Opening {
         let service = Arc::new(BrokerPeerService::new(broker));
         TreeParts {
             peers: self.ports.peers.children(broker.peer_identity(), service),
-            quorum: (quorum.clone(), self.quorum(house, &applied, &publisher)),
+            quorum: (quorum.clone(), self.quorum(broker, house, &applied, &publisher)),
             publisher: (
                 publisher,
                 PublisherArguments {
@@ -291,16 +292,19 @@ impl Opening {
 
     fn quorum(
         &self,
+        broker: &Broker,
         house: &PartitionHouse,
         applied: &AppliedImage,
         publisher: &Address<crate::metadata_publisher::PublisherMessage>,
     ) -> QuorumArguments {
         QuorumArguments {
             node: self.settings.node_id,
+            directory_id: self.directory_id,
             directory: self.quorum_directory.clone(),
             leases: house.leases.clone(),
             ports: self.ports.clone(),
             applied: Arc::clone(applied),
+            cell: broker.quorum.clone(),
             publisher: publisher.clone(),
         }
     }

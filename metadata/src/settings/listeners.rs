@@ -53,7 +53,10 @@ pub(crate) fn parse_listeners(value: &str) -> Result<Vec<(String, HostAndPort)>,
 }
 
 /// `HOST:PORT`; the host may be empty, and an IPv6 address stands in brackets.
-pub(crate) fn parse_address(value: &str) -> Result<HostAndPort, InvalidReason> {
+///
+/// # Errors
+/// [`InvalidReason::NotAnAddress`].
+pub fn parse_address(value: &str) -> Result<HostAndPort, InvalidReason> {
     let (host, port) = value.trim().rsplit_once(':').ok_or(InvalidReason::NotAnAddress)?;
     let port = port.parse::<u16>().map_err(|_| InvalidReason::NotAnAddress)?;
     let host = match host.strip_prefix('[') {
