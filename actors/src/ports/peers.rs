@@ -4,6 +4,12 @@
 //! What travels is one encoded envelope (`peer_messages`) and one encoded answer. The port knows
 //! neither; it knows nodes, links and lanes.
 
+mod memory_endpoint;
+mod memory_link;
+mod memory_network;
+pub mod memory_peers;
+mod memory_registration;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
