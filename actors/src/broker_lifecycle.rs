@@ -11,14 +11,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metadata::{Refusal, RegisterBroker};
+use metadata::RegisterBroker;
 use protocol::BrokerEpoch;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::broker::Broker;
-use crate::controller::{ControllerMessage, NotAgreed};
+use crate::controller::{NotAgreed, Refused, ask, question};
 
 /// How long until the controller is asked again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -28,7 +28,7 @@ pub enum LifecycleMessage {
     /// Ask the controller.
     RegistrationDue,
     /// What the controller said.
-    Answered(Result<Result<BrokerEpoch, Refusal>, NotAgreed>),
+    Answered(Result<Result<BrokerEpoch, Refused>, NotAgreed>),
 }
 
 impl ractor::Message for LifecycleMessage {}
@@ -41,7 +41,7 @@ pub struct LifecycleArguments {
     /// What it says of itself.
     pub request: RegisterBroker,
     /// Where it says that the node is registered, or why it never will be.
-    pub registered: watch::Sender<Option<Result<BrokerEpoch, Refusal>>>,
+    pub registered: watch::Sender<Option<Result<BrokerEpoch, Refused>>>,
 }
 
 /// See the head of this file.
@@ -87,19 +87,17 @@ impl Actor for BrokerLifecycle {
 
 impl LifecycleArguments {
     fn on_registration_due(&self, myself: &ActorRef<LifecycleMessage>) {
-        let (reply, answer) = oneshot::channel();
-        let request = Box::new(self.request.clone());
-        let _ = self.broker.controller.send(ControllerMessage::RegisterBroker { request, reply });
+        let registration = Box::new(self.request.clone());
+        let answer = ask(&self.broker.controller, question::RegisterBroker { registration });
         let myself = myself.clone();
         tokio::spawn(async move {
-            let answer = answer.await.unwrap_or(Err(NotAgreed));
-            let _ = myself.cast(LifecycleMessage::Answered(answer));
+            let _ = myself.cast(LifecycleMessage::Answered(answer.await));
         });
     }
 
     fn on_answered(
         &self,
-        answer: Result<Result<BrokerEpoch, Refusal>, NotAgreed>,
+        answer: Result<Result<BrokerEpoch, Refused>, NotAgreed>,
         myself: &ActorRef<LifecycleMessage>,
     ) {
         match answer {

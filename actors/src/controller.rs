@@ -15,113 +15,36 @@
 //! start over from the image. A restart loses what was not agreed on, and nobody was told of it.
 //! Its mailbox is bounded by the sessions: one request each. It never waits for a disk.
 
+mod deciding;
+pub mod question;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
+use metadata::MetadataRecord;
 use metadata::controller::Controller as Rules;
 use metadata::wire::encode_records;
-use metadata::{
-    ClusterId, CreatedTopic, DeletedTopic, GivenSetting, LastUse, MetadataRecord, PartitionKey,
-    PartitionState, PartitionsToAdd, Refusal, RegisterBroker, ReplicaReport, SettingOperation,
-    SettingResource, TopicReference, TopicToCreate,
-};
-use protocol::{BrokerEpoch, BrokerId, TopicId};
+use protocol::TopicId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use supervision::{Address, Counted};
-use thiserror::Error;
 use tokio::sync::oneshot;
 
+use self::deciding::{Circumstances, decide};
+pub use self::question::{AnyAnswer, AnyQuestion, NotAgreed, Question, Refused, ask};
 use crate::broker::Broker;
 use crate::metadata_quorum::{AppliedImage, ProposalError, QuorumMessage};
 
-/// Whether a decision came to be is unknown, or it surely did not: ask again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the controller could not get its decision agreed on")]
-pub struct NotAgreed;
-
 /// Where an answer of the controller goes.
-pub type Answer<T> = oneshot::Sender<Result<T, NotAgreed>>;
+pub type Reply = oneshot::Sender<Result<AnyAnswer, NotAgreed>>;
 
 /// What the controller is told.
 pub enum ControllerMessage {
-    /// A session: create topics.
-    CreateTopics {
-        /// Which.
-        topics: Vec<TopicToCreate>,
-        /// Whether only to say what would happen.
-        validate_only: bool,
-        /// One result a topic, in order.
-        reply: Answer<Vec<Result<CreatedTopic, Refusal>>>,
-    },
-    /// A session: create topics that a client asked for, with the defaults.
-    AutoCreateTopics {
-        /// Their names.
-        names: Vec<String>,
-        /// One result a topic, in order.
-        reply: Answer<Vec<Result<CreatedTopic, Refusal>>>,
-    },
-    /// A session: delete topics.
-    DeleteTopics {
-        /// Which.
-        topics: Vec<TopicReference>,
-        /// One result a topic, in order.
-        reply: Answer<Vec<Result<DeletedTopic, Refusal>>>,
-    },
-    /// A session: add partitions.
-    CreatePartitions {
-        /// To which topics.
-        topics: Vec<PartitionsToAdd>,
-        /// Whether only to say what would happen.
-        validate_only: bool,
-        /// One result a topic, in order.
-        reply: Answer<Vec<Result<(), Refusal>>>,
-    },
-    /// A session: change some settings of resources.
-    ChangeSettings {
-        /// Which, and how.
-        changes: Vec<(SettingResource, Vec<SettingOperation>)>,
-        /// Whether only to say what would happen.
-        validate_only: bool,
-        /// One result a resource, in order.
-        reply: Answer<Vec<Result<(), Refusal>>>,
-    },
-    /// A session: replace all settings of resources.
-    ReplaceSettings {
-        /// Which, and by what.
-        changes: Vec<(SettingResource, Vec<GivenSetting>)>,
-        /// Whether only to say what would happen.
-        validate_only: bool,
-        /// One result a resource, in order.
-        reply: Answer<Vec<Result<(), Refusal>>>,
-    },
-    /// A broker's lifecycle: this incarnation is here.
-    RegisterBroker {
-        /// What it says of itself.
-        request: Box<RegisterBroker>,
-        /// The number of the registration.
-        reply: Answer<Result<BrokerEpoch, Refusal>>,
-    },
-    /// A replica: it restarted, gave up or was mended.
-    ReportReplica {
-        /// Its broker.
-        broker: BrokerId,
-        /// The broker's registration.
-        broker_epoch: BrokerEpoch,
-        /// Which replica.
-        key: PartitionKey,
-        /// What happened.
-        report: ReplicaReport,
-        /// The partition's state afterwards.
-        reply: Answer<Result<Arc<PartitionState>, Refusal>>,
-    },
-    /// A broker: more producer ids.
-    AllocateProducerIds {
-        /// Which broker.
-        broker: BrokerId,
-        /// Its registration.
-        broker_epoch: BrokerEpoch,
-        /// The block.
-        reply: Answer<Result<std::ops::Range<i64>, Refusal>>,
+    /// Anybody on this node: decide. See [`ask`].
+    Ask {
+        /// What is to be decided.
+        question: AnyQuestion,
+        /// The answer, once this node's image shows the decision.
+        reply: Reply,
     },
     /// From itself: everything decided so far is one entry.
     ProposeDue,
@@ -143,7 +66,7 @@ pub struct ControllerArguments {
 /// See the head of this file.
 pub struct ControllerActor;
 
-type PendingAnswer = Box<dyn FnOnce(bool) + Send>;
+type PendingAnswer = (AnyAnswer, Reply);
 
 /// What the controller knows.
 pub struct ControllerState {
@@ -198,53 +121,31 @@ impl ControllerState {
         message: ControllerMessage,
         myself: &ActorRef<Counted<ControllerMessage>>,
     ) -> Result<(), ActorProcessingErr> {
-        use ControllerMessage as Message;
-        let rng = Arc::clone(&self.arguments.broker.ports.rng);
-        let new_id = move || TopicId(rng.uuid());
         match message {
-            Message::CreateTopics { topics, validate_only, reply } => {
-                self.decide(reply, |rules| rules.create_topics(&topics, validate_only, new_id));
-            }
-            Message::AutoCreateTopics { names, reply } => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                self.decide(reply, |rules| rules.auto_create_topics(&names, new_id));
-            }
-            Message::DeleteTopics { topics, reply } => {
-                self.decide(reply, |rules| rules.delete_topics(&topics));
-            }
-            Message::CreatePartitions { topics, validate_only, reply } => {
-                self.decide(reply, |rules| rules.create_partitions(&topics, validate_only));
-            }
-            Message::ChangeSettings { changes, validate_only, reply } => {
-                self.decide(reply, |rules| rules.change_settings(&changes, validate_only));
-            }
-            Message::ReplaceSettings { changes, validate_only, reply } => {
-                self.decide(reply, |rules| rules.replace_settings(&changes, validate_only));
-            }
-            Message::RegisterBroker { request, reply } => {
-                let cluster_id = self.arguments.broker.cluster_id;
-                self.decide(reply, |rules| register(rules, &request, cluster_id));
-            }
-            Message::ReportReplica { broker, broker_epoch, key, report, reply } => {
-                self.decide(reply, |rules| rules.report_replica(broker, broker_epoch, key, report));
-            }
-            Message::AllocateProducerIds { broker, broker_epoch, reply } => {
-                self.decide(reply, |rules| rules.allocate_producer_ids(broker, broker_epoch));
-            }
-            Message::ProposeDue => return self.on_propose_due(myself),
-            Message::Agreed(agreed) => return self.on_agreed(agreed, myself),
+            ControllerMessage::Ask { question, reply } => self.on_ask(question, reply, myself),
+            ControllerMessage::ProposeDue => return self.on_propose_due(myself),
+            ControllerMessage::Agreed(agreed) => return self.on_agreed(agreed, myself),
         }
-        self.schedule(myself);
         Ok(())
     }
 
     /// Asks the rules, and keeps the answer until what they decided is agreed on.
-    fn decide<T: Send + 'static>(&mut self, reply: Answer<T>, rule: impl FnOnce(&mut Rules) -> T) {
-        let answer = rule(&mut self.rules);
+    fn on_ask(
+        &mut self,
+        question: AnyQuestion,
+        reply: Reply,
+        myself: &ActorRef<Counted<ControllerMessage>>,
+    ) {
+        let broker = &self.arguments.broker;
+        let circumstances = Circumstances {
+            cluster_id: broker.cluster_id,
+            is_alive: &|_| false,
+            new_id: &|| TopicId(broker.ports.rng.uuid()),
+        };
+        let answer = decide(&mut self.rules, question, &circumstances);
         self.records.extend(self.rules.take_records());
-        self.answers.push(Box::new(move |agreed| {
-            let _ = reply.send(if agreed { Ok(answer) } else { Err(NotAgreed) });
-        }));
+        self.answers.push((answer, reply));
+        self.schedule(myself);
     }
 
     /// The first request of a batch schedules it; what arrives until then joins.
@@ -313,23 +214,8 @@ impl ControllerState {
     }
 }
 
-/// Registers a broker; the first one of all founds the cluster.
-fn register(
-    rules: &mut Rules,
-    request: &RegisterBroker,
-    cluster_id: ClusterId,
-) -> Result<BrokerEpoch, Refusal> {
-    if rules.image().cluster_id().is_none() {
-        rules.found_cluster(cluster_id)?;
-    }
-    let own = rules.image().broker(request.broker).map(|state| LastUse::Crashed(state.epoch()));
-    // quorum log and partitions share one directory: what the image knows, the directory knows
-    let last_use = own.unwrap_or(LastUse::Never);
-    rules.register_broker(&RegisterBroker { last_use, ..request.clone() }, false)
-}
-
 fn give(answers: Vec<PendingAnswer>, agreed: bool) {
-    for answer in answers {
-        answer(agreed);
+    for (answer, reply) in answers {
+        let _ = reply.send(if agreed { Ok(answer) } else { Err(NotAgreed) });
     }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commit_log::{DirectoryError, LogDirectory, LogError};
-use metadata::{Refusal, StaticSettings};
+use metadata::StaticSettings;
 use supervision::{ExitReason, StartError, Supervisor, Tree};
 use thiserror::Error;
 
 use crate::broker::Broker;
 use crate::client_listener::ConnectionCount;
+use crate::controller::Refused;
 use crate::log_checkpoints::LogCheckpoints;
 use crate::ports::Ports;
 
@@ -51,7 +52,7 @@ pub enum NodeError {
     Tree(#[from] StartError),
     /// The controller refused the registration.
     #[error("the controller refused this broker: {0}")]
-    Refused(Refusal),
+    Refused(Refused),
     /// Nobody answered the registration in time.
     #[error("the broker was not registered within {REGISTRATION_DEADLINE:?}")]
     NotRegistered,

@@ -4,14 +4,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use metadata::Refusal;
 use protocol::{BrokerId, ErrorCode, ProducerId};
 use supervision::Address;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::broker::Registration;
-use crate::controller::{ControllerMessage, NotAgreed};
+use crate::controller::question::AllocateProducerIds;
+use crate::controller::{ControllerMessage, ask};
 
 /// How long a client is kept waiting for a new block.
 const BLOCK_DEADLINE: Duration = Duration::from_secs(5);
@@ -48,13 +48,9 @@ impl ProducerIds {
     }
 
     async fn allocate(&self) -> Option<Range<i64>> {
-        let (reply, answer) = oneshot::channel::<Result<Result<Range<i64>, Refusal>, NotAgreed>>();
-        let message = ControllerMessage::AllocateProducerIds {
-            broker: self.broker,
-            broker_epoch: self.registration.epoch(),
-            reply,
-        };
-        self.controller.send(message).ok()?;
-        timeout(BLOCK_DEADLINE, answer).await.ok()?.ok()?.ok()?.ok()
+        let question =
+            AllocateProducerIds { broker: self.broker, broker_epoch: self.registration.epoch() };
+        let answer = ask(&self.controller, question);
+        timeout(BLOCK_DEADLINE, answer).await.ok()?.ok()?.ok()
     }
 }

@@ -1,6 +1,7 @@
 //! Brokers that fall silent, come back, and stop in order.
 
 use protocol::{BrokerEpoch, BrokerId};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::partition::PartitionState;
@@ -8,7 +9,7 @@ use crate::record::MetadataRecord;
 use crate::refusal::Refusal;
 
 /// What a broker says every now and then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Which broker.
     pub broker: BrokerId,
@@ -23,11 +24,11 @@ pub struct Heartbeat {
 }
 
 /// What it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeartbeatAnswer {
     /// Whether it must not lead or be in an ISR.
     pub is_fenced: bool,
-    /// How many partitions it still leads.
+    /// How many partitions it still leads; counted only for one that wants to stop.
     pub led_partitions: usize,
     /// Whether it may stop now: it leads nothing that another could lead.
     pub may_stop: bool,
@@ -50,11 +51,12 @@ impl Controller {
         } else if was_fenced && heartbeat.has_caught_up && !heartbeat.wants_fence {
             self.unfence_broker(broker, broker_epoch)?;
         }
-        let led_partitions = self.led_by(broker);
+        // heartbeats are many: what costs a walk through the replicas is asked of few
+        let stops = heartbeat.wants_to_stop;
         Ok(HeartbeatAnswer {
             is_fenced: !self.image().is_live(broker),
-            led_partitions,
-            may_stop: heartbeat.wants_to_stop && !self.has_heirs(broker),
+            led_partitions: if stops { self.led_by(broker) } else { 0 },
+            may_stop: stops && !self.has_heirs(broker),
         })
     }
 

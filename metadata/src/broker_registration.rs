@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use protocol::{BrokerEpoch, BrokerId};
+use serde::{Deserialize, Serialize};
 
 use crate::broker::{
     BrokerEndpoint, BrokerRegistration, BrokerState, ClusterId, DirectoryId, HostAndPort,
@@ -20,7 +21,7 @@ use crate::refusal::Refusal;
 use crate::settings::topic_settings::ElectionSettings;
 
 /// What a process says of itself when it starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisterBroker {
     /// Which broker it is.
     pub broker: BrokerId,
@@ -44,7 +45,7 @@ pub struct RegisterBroker {
 }
 
 /// What a data directory remembers of its last use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LastUse {
     /// Nothing: the directory is new.
     Never,

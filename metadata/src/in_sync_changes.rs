@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use protocol::{BrokerEpoch, BrokerId, LeaderEpoch};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::partition::{PartitionEpoch, PartitionKey, PartitionState};
 use crate::refusal::Refusal;
 
 /// What a leader wants its ISR to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InSyncChange {
     /// Which partition.
     pub key: PartitionKey,

@@ -7,6 +7,7 @@
 //! ```
 
 use protocol::{BrokerId, PartitionIndex};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::internal_topics::InternalTopic;
@@ -17,7 +18,7 @@ use crate::refusal::{AssignmentFault, Refusal};
 use crate::topic_creation::check_assignment;
 
 /// Where a partition is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassignment {
     /// The topic's name, as the client gave it.
     pub topic: String,

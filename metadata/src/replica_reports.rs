@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use protocol::{BrokerEpoch, BrokerId, LeaderEpoch};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::partition::{PartitionKey, PartitionState};
 use crate::refusal::Refusal;
 
 /// What happened to a replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplicaReport {
     /// It stopped and has started again.
     Restarted {
@@ -32,7 +33,7 @@ pub enum ReplicaReport {
 }
 
 /// How a leader is to be elected that somebody asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ElectionKind {
     /// The first assigned replica, if it is in sync.
     Preferred,

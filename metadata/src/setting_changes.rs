@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::{BrokerId, TopicId, TopicName};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::partition::PartitionKey;
@@ -19,7 +20,7 @@ use crate::settings::{broker_setting, topic_setting};
 use crate::topic_creation::named_twice;
 
 /// What to do with one setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SettingEdit {
     /// Give it this value.
     Set,
@@ -32,7 +33,7 @@ pub enum SettingEdit {
 }
 
 /// A change of one setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingOperation {
     /// Its name.
     pub name: String,

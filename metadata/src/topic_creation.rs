@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::{BrokerId, PartitionIndex, TopicId, TopicName};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::{Controller, PARTITIONS_PER_REQUEST_MAX};
 use crate::image::ClusterImage;
@@ -15,7 +16,7 @@ use crate::setting_changes::{GivenSetting, check_topic_settings};
 use crate::settings::resolution::{DescribedSetting, describe_topic};
 
 /// A topic to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicToCreate {
     /// Its name, as the client gave it.
     pub name: String,
@@ -59,7 +60,7 @@ pub struct CreatedTopic {
 }
 
 /// Partitions to be added to a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionsToAdd {
     /// The topic's name, as the client gave it.
     pub topic: String,

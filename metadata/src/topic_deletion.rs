@@ -1,6 +1,7 @@
 //! Deleting topics.
 
 use protocol::{TopicId, TopicName};
+use serde::{Deserialize, Serialize};
 
 use crate::controller::Controller;
 use crate::record::MetadataRecord;
@@ -8,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::topic_creation::named_twice;
 
 /// A topic as a client names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TopicReference {
     /// By its name, as the client gave it.
     Name(String),
@@ -17,7 +18,7 @@ pub enum TopicReference {
 }
 
 /// A topic that was deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedTopic {
     /// Its name.
     pub name: TopicName,

@@ -28,7 +28,7 @@ use crate::broker::{Bounds, Broker, ImageCell, Registration};
 use crate::broker_lifecycle::LifecycleArguments;
 use crate::client_listener::{ClientListenerArguments, ConnectionCount};
 use crate::client_session::deadline::ConnectionDeadlines;
-use crate::controller::ControllerArguments;
+use crate::controller::{ControllerArguments, Refused};
 use crate::group_directory::GroupDirectory;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
 use crate::log_maintenance::MaintenanceArguments;
@@ -246,7 +246,7 @@ impl Opening {
         broker: &Arc<Broker>,
         house: &Arc<PartitionHouse>,
         groups: DynamicSupervisor,
-        registered: watch::Sender<Option<Result<BrokerEpoch, metadata::Refusal>>>,
+        registered: watch::Sender<Option<Result<BrokerEpoch, Refused>>>,
         connections: &Arc<ConnectionCount>,
     ) -> TreeParts {
         let applied: AppliedImage = Arc::new(ArcSwap::from_pointee(ClusterImage::empty()));
@@ -360,7 +360,7 @@ impl Opening {
 }
 
 async fn wait_until_registered(
-    mut registration: watch::Receiver<Option<Result<BrokerEpoch, metadata::Refusal>>>,
+    mut registration: watch::Receiver<Option<Result<BrokerEpoch, Refused>>>,
 ) -> Result<(), NodeError> {
     let answered = registration.wait_for(Option::is_some);
     let answered = tokio::time::timeout(REGISTRATION_DEADLINE, answered).await;

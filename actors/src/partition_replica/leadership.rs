@@ -8,11 +8,11 @@ use protocol::{LeaderEpoch, Offset};
 use ractor::{ActorProcessingErr, ActorRef};
 use replication::{EpochStart, LeaderTerm, LogOffsets, PartitionChange, PartitionEpoch, Role};
 use supervision::Counted;
-use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
-use crate::controller::ControllerMessage;
+use crate::controller::ask;
+use crate::controller::question::ReportReplica;
 use crate::read_view::ReadView;
 
 /// How long until the controller is asked again for an epoch.
@@ -129,17 +129,17 @@ impl PartitionReplicaState {
         if is_settled || self.machine.role() == Role::Leader {
             return;
         }
-        let (reply, _answer) = oneshot::channel();
         // what was flushed or written is still there: only this replica's memory is gone
         let report =
             ReplicaReport::Restarted { leader_epoch: self.decided.leader_epoch, is_whole: true };
-        let _ = self.arguments.controller.send(ControllerMessage::ReportReplica {
+        let question = ReportReplica {
             broker: self.arguments.this_broker,
             broker_epoch: self.arguments.registration.epoch(),
             key: place.key,
             report,
-            reply,
-        });
+        };
+        // the new epoch comes by the publisher
+        drop(ask(&self.arguments.controller, question));
         myself.send_after(ELECTION_RETRY, || PartitionReplicaMessage::ElectionDue.into());
     }
 

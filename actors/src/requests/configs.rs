@@ -23,7 +23,8 @@ use protocol::primitives::{Encoded, WireString};
 use super::Turn;
 use super::controller_call::{ask, wait_default};
 use crate::client_session::connection::ConnectionEnd;
-use crate::controller::ControllerMessage;
+use crate::controller::Question;
+use crate::controller::question::{ChangeSettings, Each, ReplaceSettings};
 
 /// Answers with the settings of topics and of this broker.
 ///
@@ -123,14 +124,14 @@ type Refused = (ErrorCode, String);
 type Decided = Vec<(Named, Result<(), Refused>)>;
 
 /// Changes what parses and says of the rest why it does not.
-async fn change<C: Send + 'static>(
+async fn change<C, Q>(
     turn: &Turn<'_>,
     wanted: Vec<(Named, Result<C, Refused>)>,
-    message: impl FnOnce(
-        Vec<(SettingResource, C)>,
-        crate::controller::Answer<Vec<Result<(), Refusal>>>,
-    ) -> ControllerMessage,
-) -> Decided {
+    question: impl FnOnce(Vec<(SettingResource, C)>) -> Q,
+) -> Decided
+where
+    Q: Question<Answer = Each<()>>,
+{
     let mut changes = Vec::new();
     let mut outcomes: Decided = Vec::new();
     let mut asked = Vec::new();
@@ -150,7 +151,7 @@ async fn change<C: Send + 'static>(
     if asked.is_empty() {
         return outcomes;
     }
-    let decided = ask(turn.broker, wait_default(), |reply| message(changes, reply)).await;
+    let decided = ask(turn.broker, wait_default(), question(changes)).await;
     for (place, outcome) in asked.into_iter().enumerate() {
         outcomes[outcome].1 = match &decided {
             Ok(results) => match results.get(place) {
@@ -178,9 +179,8 @@ pub async fn alter_configs(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
         let settings: Vec<GivenSetting> = resource.configs.into_iter().map(given).collect();
         ((resource.resource_type, resource.resource_name), Ok(settings))
     });
-    let message =
-        |changes, reply| ControllerMessage::ReplaceSettings { changes, validate_only, reply };
-    let decided = change(turn, wanted.collect(), message).await;
+    let question = |changes| ReplaceSettings { changes, validate_only };
+    let decided = change(turn, wanted.collect(), question).await;
     let responses = decided.into_iter().map(|((resource_type, resource_name), outcome)| {
         let (error_code, error_message) = told(outcome);
         AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
@@ -207,9 +207,8 @@ pub async fn incremental_alter_configs(turn: &Turn<'_>) -> Result<Encoded, Conne
         let operations: Result<Vec<_>, _> = resource.configs.iter().map(operation).collect();
         ((resource.resource_type, resource.resource_name), operations)
     });
-    let message =
-        |changes, reply| ControllerMessage::ChangeSettings { changes, validate_only, reply };
-    let decided = change(turn, wanted.collect(), message).await;
+    let question = |changes| ChangeSettings { changes, validate_only };
+    let decided = change(turn, wanted.collect(), question).await;
     let responses = decided.into_iter().map(|((resource_type, resource_name), outcome)| {
         let (error_code, error_message) = told(outcome);
         incremental::AlterConfigsResourceResponse {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use protocol::ErrorCode;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::broker::Broker;
-use crate::controller::{Answer, ControllerMessage};
+use crate::controller::{self, NotAgreed, Question};
 
 /// The longest that a client may make a request wait.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -31,17 +30,16 @@ pub fn wait_default() -> Instant {
 ///
 /// # Errors
 /// `NOT_CONTROLLER` where nobody could decide, `REQUEST_TIMED_OUT` where it took too long.
-pub async fn ask<T>(
+pub async fn ask<Q: Question>(
     broker: &Broker,
     deadline: Instant,
-    message: impl FnOnce(Answer<T>) -> ControllerMessage,
-) -> Result<T, ErrorCode> {
-    let (reply, answer) = oneshot::channel();
-    broker.controller.send(message(reply)).map_err(|_| ErrorCode::NotController)?;
+    question: Q,
+) -> Result<Q::Answer, ErrorCode> {
+    let answer = controller::ask(&broker.controller, question);
     let deadline = deadline.max(Instant::now() + Duration::from_millis(100));
     match timeout_at(deadline, answer).await {
-        Ok(Ok(Ok(decided))) => Ok(decided),
-        Ok(Ok(Err(_)) | Err(_)) => Err(ErrorCode::NotController),
+        Ok(Ok(decided)) => Ok(decided),
+        Ok(Err(NotAgreed)) => Err(ErrorCode::NotController),
         Err(_) => Err(ErrorCode::RequestTimedOut),
     }
 }

@@ -13,14 +13,14 @@ use protocol::generated::metadata::{
 };
 use protocol::primitives::{Encoded, WireString};
 use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Turn;
 use super::cluster::OPERATIONS_UNKNOWN;
 use crate::broker::{Broker, is_internal};
 use crate::client_session::connection::ConnectionEnd;
-use crate::controller::ControllerMessage;
+use crate::controller::ask;
+use crate::controller::question::AutoCreateTopics;
 
 /// How long a client is kept waiting for a topic that it made come into being.
 const CREATION_DEADLINE: Duration = Duration::from_secs(5);
@@ -91,12 +91,9 @@ async fn create_missing(
     if names.is_empty() {
         return Vec::new();
     }
-    let (reply, answer) = oneshot::channel();
-    let message = ControllerMessage::AutoCreateTopics { names: names.clone(), reply };
-    if broker.controller.send(message).is_err() {
-        return Vec::new();
-    }
-    let Ok(Ok(Ok(results))) = timeout(CREATION_DEADLINE, answer).await else { return Vec::new() };
+    let question = AutoCreateTopics { names: names.clone() };
+    let answer = ask(&broker.controller, question);
+    let Ok(Ok(results)) = timeout(CREATION_DEADLINE, answer).await else { return Vec::new() };
     let mut refused = Vec::new();
     for (name, result) in names.into_iter().zip(results) {
         match result {

@@ -1,9 +1,7 @@
 //! CreateTopics, DeleteTopics and CreatePartitions (KIP-4, KIP-195, KIP-525). The controller decides;
 //! the answer to a creation comes when the new partitions serve, or at the request's timeout.
 
-use metadata::{
-    CreatedTopic, DeletedTopic, PartitionsToAdd, Refusal, TopicReference, TopicToCreate,
-};
+use metadata::{DeletedTopic, PartitionsToAdd, TopicReference, TopicToCreate};
 use protocol::generated::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
     CreatePartitionsTopicResult,
@@ -23,7 +21,9 @@ use super::Turn;
 use super::controller_call::{ask, wait_from};
 use crate::broker::is_internal;
 use crate::client_session::connection::ConnectionEnd;
-use crate::controller::ControllerMessage;
+use crate::controller::question::{
+    CreatePartitions, CreateTopics, CreatedSetting, DeleteTopics, Each, Refused, TopicCreation,
+};
 
 /// Creates topics.
 ///
@@ -34,8 +34,7 @@ pub async fn create_topics(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let (deadline, validate_only) = (wait_from(request.timeout_ms), request.validate_only);
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let topics = request.topics.iter().map(to_create).collect();
-    let message = |reply| ControllerMessage::CreateTopics { topics, validate_only, reply };
-    let decided = ask(turn.broker, deadline, message).await;
+    let decided = ask(turn.broker, deadline, CreateTopics { topics, validate_only }).await;
     if let (Ok(results), false) = (&decided, validate_only) {
         wait_until_served(turn, results, deadline).await;
     }
@@ -70,11 +69,7 @@ fn to_create(topic: &CreatableTopic) -> TopicToCreate {
     }
 }
 
-async fn wait_until_served(
-    turn: &Turn<'_>,
-    results: &[Result<CreatedTopic, Refusal>],
-    deadline: Instant,
-) {
+async fn wait_until_served(turn: &Turn<'_>, results: &Each<TopicCreation>, deadline: Instant) {
     for created in results.iter().flatten() {
         // late is not lost: the topic is there, and clients ask again for its leaders
         let _ = timeout_at(deadline, turn.broker.serves_topic(created.topic_id)).await;
@@ -83,7 +78,7 @@ async fn wait_until_served(
 
 fn created(
     name: WireString,
-    result: Option<&Result<CreatedTopic, Refusal>>,
+    result: Option<&Result<TopicCreation, Refused>>,
     version: i16,
 ) -> CreatableTopicResult {
     match result {
@@ -109,15 +104,14 @@ fn created(
     }
 }
 
-fn settings_of(topic: &CreatedTopic) -> Vec<CreatableTopicConfigs> {
-    let setting =
-        |setting: &metadata::settings::resolution::DescribedSetting| CreatableTopicConfigs {
-            name: WireString::from(setting.name),
-            value: setting.value.as_deref().map(WireString::from),
-            read_only: setting.is_read_only,
-            config_source: setting.source.code(),
-            is_sensitive: setting.is_sensitive,
-        };
+fn settings_of(topic: &TopicCreation) -> Vec<CreatableTopicConfigs> {
+    let setting = |setting: &CreatedSetting| CreatableTopicConfigs {
+        name: WireString::from(&*setting.name),
+        value: setting.value.as_deref().map(WireString::from),
+        read_only: setting.is_read_only,
+        config_source: setting.source,
+        is_sensitive: setting.is_sensitive,
+    };
     topic.settings.iter().map(setting).collect()
 }
 
@@ -139,8 +133,7 @@ pub async fn delete_topics(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     });
     let topics: Vec<_> = references.collect();
     let decided = if turn.broker.settings.load().topics.deletion {
-        let message = |reply| ControllerMessage::DeleteTopics { topics, reply };
-        ask(turn.broker, deadline, message).await
+        ask(turn.broker, deadline, DeleteTopics { topics }).await
     } else {
         Err(ErrorCode::TopicDeletionDisabled)
     };
@@ -160,7 +153,7 @@ pub async fn delete_topics(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
 fn deleted(
     name: Option<WireString>,
     topic_id: TopicId,
-    result: Option<&Result<DeletedTopic, Refusal>>,
+    result: Option<&Result<DeletedTopic, Refused>>,
 ) -> DeletableTopicResult {
     match result {
         Some(Ok(topic)) => DeletableTopicResult {
@@ -192,8 +185,7 @@ pub async fn create_partitions(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd
     let (deadline, validate_only) = (wait_from(request.timeout_ms), request.validate_only);
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let topics = request.topics.iter().map(to_add).collect();
-    let message = |reply| ControllerMessage::CreatePartitions { topics, validate_only, reply };
-    let decided = ask(turn.broker, deadline, message).await;
+    let decided = ask(turn.broker, deadline, CreatePartitions { topics, validate_only }).await;
     if decided.is_ok() && !validate_only {
         for name in &names {
             let image = turn.broker.image.load();
@@ -206,7 +198,7 @@ pub async fn create_partitions(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd
             Ok(results) => results.get(place).and_then(|result| result.as_ref().err()),
             Err(_) => None,
         };
-        let code = decided.as_ref().err().copied().or(refusal.map(Refusal::code));
+        let code = decided.as_ref().err().copied().or(refusal.map(Refused::code));
         CreatePartitionsTopicResult {
             name,
             error_code: code.unwrap_or(ErrorCode::None).code(),

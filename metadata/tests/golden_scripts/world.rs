@@ -200,7 +200,11 @@ impl World {
                     self.liveness.on_heartbeat(self.now, broker, broker_epoch);
                     let fenced = if answer.is_fenced { "fenced" } else { "alive" };
                     let stop = if answer.may_stop { ", may stop" } else { "" };
-                    format!("<- {broker} {fenced}, leads {}{stop}", answer.led_partitions)
+                    let leads = match heartbeat.wants_to_stop {
+                        true => format!(", leads {}", answer.led_partitions),
+                        false => String::new(),
+                    };
+                    format!("<- {broker} {fenced}{leads}{stop}")
                 }
                 Err(refusal) => format!("<- {broker} {}", diary::refusal(&refusal)),
             });

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::broker::{Broker, OFFSETS_TOPIC};
 use crate::client_session::connection::ConnectionEnd;
-use crate::controller::ControllerMessage;
+use crate::controller::question::AutoCreateTopics;
 use crate::requests::Turn;
 use crate::requests::controller_call::ask;
 
@@ -86,9 +86,8 @@ async fn ensure_topic(broker: &Broker, deadline: Instant) -> Result<(), ErrorCod
         return Ok(());
     }
     let names = vec![OFFSETS_TOPIC.to_owned()];
-    let message = |reply| ControllerMessage::AutoCreateTopics { names, reply };
     // whether it is there afterwards counts, not who created it
-    let _ = ask(broker, deadline, message).await;
+    let _ = ask(broker, deadline, AutoCreateTopics { names }).await;
     match broker.image.load().topic(OFFSETS_TOPIC) {
         Some(_) => Ok(()),
         None => Err(ErrorCode::CoordinatorNotAvailable),
