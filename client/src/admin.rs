@@ -1,9 +1,14 @@
-//! The administration of a cluster: topics, settings, records, groups, offsets.
+//! The administration of a cluster: topics, settings, records, groups, offsets, replicas, leaders,
+//! voters.
 
 mod brokers;
 mod configs;
+mod elections;
+mod eligible_leaders;
 mod groups;
 mod offsets;
+mod quorum;
+mod reassignments;
 mod records;
 mod topics;
 
@@ -14,8 +19,12 @@ use protocol::message::Request;
 
 pub use brokers::ClusterDescription;
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
+pub use elections::ElectionKind;
+pub use eligible_leaders::EligibleLeaders;
 pub use groups::{GroupDescription, GroupListing, MemberDescription};
 pub use offsets::{GroupLag, PartitionLag};
+pub use quorum::{NewVoter, QuorumDescription, QuorumMember};
+pub use reassignments::{Reassignment, ReplicaMove};
 pub use topics::{CreatedTopic, NewTopic};
 
 use crate::client::Client;

@@ -23,8 +23,9 @@ mod settings;
 
 pub use admin::{
     Admin, ClusterDescription, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
-    CreatedTopic, GroupDescription, GroupLag, GroupListing, MemberDescription, NewTopic,
-    PartitionLag,
+    CreatedTopic, ElectionKind, EligibleLeaders, GroupDescription, GroupLag, GroupListing,
+    MemberDescription, NewTopic, NewVoter, PartitionLag, QuorumDescription, QuorumMember,
+    Reassignment, ReplicaMove,
 };
 pub use assignor::Assignor;
 pub use client::Client;
