@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::connection::Connection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings::ClientSettings;
 
 /// Whoever finds no usable connection makes one, while others wait for it.
@@ -37,6 +37,16 @@ impl BrokerConnections {
         let connection = Arc::new(Connection::open(address, &self.settings).await?);
         *slot = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    /// Ends a connection whose broker is not waited for any longer; requests under way on it fail
+    /// with this error.
+    pub(crate) fn give_up(&self, address: &str, error: &Error) {
+        let slot = self.slots().get(address).map(Arc::clone);
+        // whoever holds the slot makes a new connection at present, and has none to be ended
+        if let Some(connection) = slot.and_then(|slot| slot.try_lock().ok()?.take()) {
+            connection.close(error);
+        }
     }
 
     /// Drops the connections to all other addresses; requests under way on them end as usual.

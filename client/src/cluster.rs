@@ -11,6 +11,7 @@ use protocol::primitives::WireString;
 use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 use rand::seq::SliceRandom;
 
+use crate::any_broker::AnyBroker;
 use crate::backoff::Attempts;
 use crate::broker_connections::BrokerConnections;
 use crate::cluster_metadata::{ClusterMetadata, Topic};
@@ -21,7 +22,7 @@ use crate::settings::ClientSettings;
 pub(crate) struct Cluster {
     pub(crate) settings: Arc<ClientSettings>,
     /// For short requests of everybody.
-    connections: BrokerConnections,
+    connections: Arc<BrokerConnections>,
     metadata: Mutex<Arc<ClusterMetadata>>,
     /// Topics that somebody uses: what a refresh asks for.
     topics: Mutex<BTreeSet<TopicName>>,
@@ -46,7 +47,7 @@ impl Cluster {
         settings.check()?;
         let settings = Arc::new(settings);
         let cluster = Self {
-            connections: BrokerConnections::new(Arc::clone(&settings)),
+            connections: Arc::new(BrokerConnections::new(Arc::clone(&settings))),
             settings,
             metadata: Mutex::new(Arc::new(ClusterMetadata::empty())),
             topics: Mutex::default(),
@@ -75,6 +76,18 @@ impl Cluster {
         Arc::clone(&self.metadata.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Puts another picture in the place of the present one, and gives the one that stands then.
+    pub(crate) fn change_metadata(
+        &self,
+        next: impl FnOnce(&ClusterMetadata) -> Option<Arc<ClusterMetadata>>,
+    ) -> Arc<ClusterMetadata> {
+        let mut metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = next(&metadata) {
+            *metadata = next;
+        }
+        Arc::clone(&metadata)
+    }
+
     /// Asks for metadata, and remembers what it says.
     pub(crate) async fn ask(&self, topics: Topics<'_>) -> Result<MetadataResponse> {
         let named = |names: &[TopicName]| {
@@ -91,14 +104,10 @@ impl Cluster {
         };
         let request =
             MetadataRequest { topics, allow_auto_topic_creation, ..MetadataRequest::default() };
-        let response = self.request_any(&request).await?;
+        let response = self.ask_first(&request, i16::MAX).await?;
         let subject = || Subject::Request;
         Error::check(MetadataRequest::API_KEY, subject, response.error_code, None)?;
-        let next = {
-            let mut metadata = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
-            *metadata = Arc::new(metadata.after(&response));
-            Arc::clone(&metadata)
-        };
+        let next = self.change_metadata(|metadata| Some(Arc::new(metadata.after(&response))));
         self.connections.keep_only(|address| {
             next.brokers.values().any(|broker| &*broker.address == address)
                 || self.settings.bootstrap.iter().any(|known| known == address)
@@ -227,24 +236,24 @@ impl Cluster {
         self.connections.get(address).await
     }
 
-    /// Sends a short request to any broker: the known ones in random order, then the bootstrap
-    /// addresses.
-    pub(crate) async fn request_any<R: Request>(&self, request: &R) -> Result<R::Response> {
-        self.request_any_in(request, i16::MAX).await
+    /// The known brokers in random order, then the bootstrap addresses.
+    fn addresses(&self) -> Vec<Arc<str>> {
+        let metadata = self.metadata();
+        let mut addresses: Vec<Arc<str>> =
+            metadata.brokers.values().map(|broker| Arc::clone(&broker.address)).collect();
+        addresses.shuffle(&mut rand::rng());
+        for address in &self.settings.bootstrap {
+            if addresses.iter().all(|known| **known != **address) {
+                addresses.push(Arc::from(&**address));
+            }
+        }
+        addresses
     }
 
-    /// As [`Self::request_any`], in at most this version.
-    pub(crate) async fn request_any_in<R: Request>(
-        &self,
-        request: &R,
-        newest: i16,
-    ) -> Result<R::Response> {
-        let mut addresses: Vec<Arc<str>> =
-            self.metadata().brokers.values().map(|broker| Arc::clone(&broker.address)).collect();
-        addresses.shuffle(&mut rand::rng());
-        addresses.extend(self.settings.bootstrap.iter().map(|address| Arc::from(&**address)));
+    /// Sends a short request to one broker after the other until one has answered.
+    pub(crate) async fn request_any<R: Request>(&self, request: &R) -> Result<R::Response> {
         let mut last = Error::Setting { name: "bootstrap", reason: "names no broker" };
-        for address in addresses {
+        for address in self.addresses() {
             let connection = match self.connections.get(&address).await {
                 Ok(connection) => connection,
                 Err(error) => {
@@ -252,7 +261,7 @@ impl Cluster {
                     continue;
                 }
             };
-            match connection.request_in(request, newest).await {
+            match connection.request(request).await {
                 Err(error @ (Error::ConnectionLost { .. } | Error::RequestTimedOut { .. })) => {
                     last = error;
                 }
@@ -260,6 +269,34 @@ impl Cluster {
             }
         }
         Err(Error::NoBroker { last: Arc::new(last) })
+    }
+
+    /// As [`Self::request_any`], in at most this version and without waiting for brokers that are
+    /// silent: for questions that several brokers may get.
+    pub(crate) async fn ask_first<R>(&self, request: &R, newest: i16) -> Result<R::Response>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+        R::Response: Send,
+    {
+        let any = AnyBroker {
+            connections: Arc::clone(&self.connections),
+            addresses: self.addresses(),
+            silence_max: self.settings.silence_max,
+            newest,
+        };
+        any.ask(request).await
+    }
+
+    /// Sends a short request to the leader of these partitions, once, and does not wait for it
+    /// when it is silent and leads no more.
+    pub(crate) async fn request_to_leader<R: Request>(
+        &self,
+        leader: BrokerId,
+        partitions: &[TopicPartition],
+        request: &R,
+    ) -> Result<R::Response> {
+        let answer = self.request_to(leader, request);
+        self.unless_moved(&self.connections, leader, partitions, answer).await
     }
 
     /// After a failed attempt: a fresh picture if the old one may be the reason, then a pause.

@@ -10,6 +10,7 @@ use protocol::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, TopicId, TopicN
 use tokio::time::Instant;
 
 use crate::error::{Error, Result, Subject};
+use crate::leader_watch::LeaderHint;
 use protocol::api_key::ApiKey;
 
 /// A broker of the cluster, as clients reach it.
@@ -191,6 +192,29 @@ impl ClusterMetadata {
             }
         }
         next
+    }
+
+    /// The picture with a newer leader of one partition; `None` where the hint is no news, or names
+    /// a broker that is nowhere to be found.
+    pub(crate) fn with_leader(&self, hint: &LeaderHint) -> Option<Self> {
+        let topic = self.topics.get(&hint.partition.topic)?;
+        let known = topic.partition(hint.partition.partition).ok()?;
+        let is_news = hint.leader_epoch > known.leader_epoch;
+        let is_reachable = hint.broker.is_some() || self.brokers.contains_key(&hint.leader);
+        if !is_news || !is_reachable {
+            return None;
+        }
+        let mut topic = Topic::clone(topic);
+        let place = usize::try_from(hint.partition.partition.0).ok()?;
+        let partition = topic.partitions.get_mut(place)?;
+        partition.leader = Some(hint.leader);
+        partition.leader_epoch = hint.leader_epoch;
+        let mut next = self.clone();
+        next.topics.insert(topic.name.clone(), Arc::new(topic));
+        if let Some(broker) = &hint.broker {
+            next.brokers.insert(broker.id, broker.clone());
+        }
+        Some(next)
     }
 
     /// Who leads a partition, and since which election.

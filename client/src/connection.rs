@@ -191,6 +191,12 @@ impl Connection {
         self.shared.closed.load(Ordering::Acquire)
     }
 
+    /// Ends the connection; whoever waits for an answer gets this error.
+    pub(crate) fn close(&self, error: &Error) {
+        self.shared.close(error);
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+
     /// The newest version of the request that both sides speak, at most `newest`.
     pub(crate) fn version<R: Request>(&self, newest: i16) -> Result<i16> {
         let ours = Versions::new(R::VERSIONS.min, R::VERSIONS.max.min(newest));

@@ -11,6 +11,8 @@
 mod assigned_partition;
 mod consumed_record;
 mod fetch_loop;
+mod leader_search;
+mod place_lookup;
 pub(crate) mod section;
 pub(crate) mod settings;
 
@@ -21,6 +23,7 @@ use std::time::Duration;
 use protocol::record_batch::RecordReader;
 use protocol::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use consumed_record::{ConsumedRecord, TimestampKind};
 pub use settings::{ConsumerSettings, Isolation, ResetTo, StartAt};
@@ -63,6 +66,7 @@ pub struct Consumer {
     tasks: JoinSet<ConsumerEvent>,
     fetching: HashSet<BrokerId>,
     refreshing: bool,
+    refreshed_at: Option<Instant>,
     /// What `next` has to say before it goes on.
     errors: VecDeque<Error>,
     next_incarnation: u64,
@@ -115,6 +119,7 @@ impl Consumer {
             tasks: JoinSet::new(),
             fetching: HashSet::new(),
             refreshing: false,
+            refreshed_at: None,
             errors: VecDeque::new(),
             next_incarnation: 0,
         })

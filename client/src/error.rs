@@ -80,6 +80,17 @@ pub enum Error {
         /// The request's deadline.
         after: Duration,
     },
+    /// A leader was silent, and another broker leads by now; the silent one may have done what was
+    /// asked.
+    #[error("broker {silent} is silent and {partition} is led by broker {successor} by now")]
+    LeaderMoved {
+        /// A partition that was asked about.
+        partition: TopicPartition,
+        /// Who was asked.
+        silent: BrokerId,
+        /// Who leads it.
+        successor: BrokerId,
+    },
     /// The operation was tried again until its time was up.
     #[error("gave up after {after:?}: {last}")]
     GaveUp {
@@ -278,6 +289,7 @@ impl Error {
             | Self::NoBroker { .. }
             | Self::ConnectionLost { .. }
             | Self::RequestTimedOut { .. }
+            | Self::LeaderMoved { .. }
             | Self::GaveUp { .. }
             | Self::DeliveryTimedOut { .. }
             | Self::NotSent { .. }
@@ -323,6 +335,7 @@ impl Error {
             Self::Connect { .. }
             | Self::ConnectionLost { .. }
             | Self::RequestTimedOut { .. }
+            | Self::LeaderMoved { .. }
             | Self::NotInResponse { .. } => true,
             _ => false,
         }

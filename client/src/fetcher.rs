@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::generated::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use protocol::generated::fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
+};
 use protocol::message::Request;
 use protocol::primitives::WireString;
 use protocol::record_batch::{BatchError, RecordBatch, RecordBatches};
@@ -16,6 +18,7 @@ use crate::cluster::Cluster;
 use crate::consumer::section::{AbortedTransaction, Section};
 use crate::consumer::settings::{ConsumerSettings, wire_bytes};
 use crate::error::{Error, Result, Subject};
+use crate::leader_watch::{LeaderHint, endpoint};
 use crate::settings::milliseconds;
 
 /// The newest version that names topics; from 13 on they are given by id.
@@ -57,7 +60,13 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// Fetches from one leader, once.
     pub(crate) async fn fetch(self, leader: BrokerId, wanted: Vec<FetchFrom>) -> FetchOutcome {
-        let response = self.ask(leader, &wanted).await;
+        let partitions: Vec<_> = wanted.iter().map(|from| from.partition.clone()).collect();
+        let answer = self.ask(leader, &wanted);
+        let response =
+            self.cluster.unless_moved(&self.connections, leader, &partitions, answer).await;
+        if let Ok(response) = &response {
+            self.cluster.learn_leaders(wanted.iter().filter_map(|from| hint(from, response)));
+        }
         let judged = |from: FetchFrom| {
             let fetched = match &response {
                 Ok(response) => fetched(&from, response),
@@ -118,11 +127,25 @@ impl Fetcher {
     }
 }
 
-fn fetched(from: &FetchFrom, response: &FetchResponse) -> Result<Fetched> {
+fn answer_to<'a>(from: &FetchFrom, response: &'a FetchResponse) -> Option<&'a PartitionData> {
     let mut topics = response.responses.iter();
-    let topic = topics.find(|topic| topic.topic == from.partition.topic.as_str());
-    let mut partitions = topic.into_iter().flat_map(|topic| &topic.partitions);
-    let found = partitions.find(|found| found.partition_index == from.partition.partition.0);
+    let topic = topics.find(|topic| topic.topic == from.partition.topic.as_str())?;
+    let index = from.partition.partition.0;
+    topic.partitions.iter().find(|found| found.partition_index == index)
+}
+
+/// Who leads instead, where the broker says so with its refusal.
+fn hint(from: &FetchFrom, response: &FetchResponse) -> Option<LeaderHint> {
+    let leader = &answer_to(from, response)?.current_leader;
+    let mut endpoints = response.node_endpoints.iter();
+    let broker = endpoints.find(|node| node.node_id == leader.leader_id);
+    let broker =
+        broker.map(|node| endpoint(node.node_id, &node.host, node.port, node.rack.as_deref()));
+    LeaderHint::new(&from.partition, leader.leader_id, leader.leader_epoch, broker)
+}
+
+fn fetched(from: &FetchFrom, response: &FetchResponse) -> Result<Fetched> {
+    let found = answer_to(from, response);
     let subject = || Subject::Partition(from.partition.clone());
     let api = FetchRequest::API_KEY;
     let found = found.ok_or_else(|| Error::NotInResponse { api, subject: subject() })?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod any_broker;
 mod assignor;
 mod backoff;
 mod broker_connections;
@@ -15,6 +16,7 @@ mod error;
 mod fetcher;
 mod group_consumer;
 mod group_membership;
+mod leader_watch;
 mod offset_lookup;
 mod partitioner;
 mod producer;

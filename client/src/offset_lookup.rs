@@ -145,7 +145,8 @@ async fn ask_leader(
         topics,
         timeout_ms: milliseconds(cluster.settings.request_timeout),
     };
-    let response = cluster.request_to(leader, &request).await;
+    let partitions: Vec<_> = queries.iter().map(|(partition, _)| (*partition).clone()).collect();
+    let response = cluster.request_to_leader(leader, &partitions, &request).await;
     let answer = |partition: &TopicPartition| {
         let response = response.as_ref().map_err(Clone::clone)?;
         let subject = || Subject::Partition(partition.clone());

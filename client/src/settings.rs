@@ -20,6 +20,9 @@ pub struct ClientSettings {
     /// How long a broker may take to answer one request (`request.timeout.ms`). A connection that
     /// misses it is closed.
     pub request_timeout: Duration,
+    /// How long a broker may be silent before the others are asked, too: for metadata, or whether
+    /// another broker leads by now. A broker that hangs costs a client about this much.
+    pub silence_max: Duration,
     /// How long an operation may take with all its retries (`default.api.timeout.ms`).
     pub operation_timeout: Duration,
     /// The first pause before a retry (`retry.backoff.ms`); it doubles with each.
@@ -43,6 +46,7 @@ impl Default for ClientSettings {
             client_id: "callboard".to_owned(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            silence_max: Duration::from_millis(500),
             operation_timeout: Duration::from_secs(60),
             retry_pause: Duration::from_millis(100),
             retry_pause_max: Duration::from_secs(1),

@@ -48,7 +48,10 @@ impl Admin {
         let topic = self.cluster.topic_once(&partition.topic).await?;
         topic.partition(partition.partition)?;
         let leader = self.cluster.leader(&partition.topic, partition.partition)?;
-        let response = self.cluster.request_to(leader, request).await?;
+        let response = self
+            .cluster
+            .request_to_leader(leader, std::slice::from_ref(partition), request)
+            .await?;
         let (api, subject) =
             (DeleteRecordsRequest::API_KEY, || Subject::Partition(partition.clone()));
         let mut answers = response.topics.iter().flat_map(|topic| &topic.partitions);

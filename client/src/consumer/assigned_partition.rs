@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::{Offset, TopicPartition};
+use protocol::{BrokerId, Offset, TopicPartition};
 use tokio::time::Instant;
 
 use super::section::Section;
@@ -41,6 +41,8 @@ pub(crate) struct AssignedPartition {
     buffered_bytes: usize,
     backoff: Backoff,
     not_before: Option<Instant>,
+    /// The broker that refused the last fetch because it does not lead, or did not answer it.
+    refused_by: Option<BrokerId>,
 }
 
 impl AssignedPartition {
@@ -64,6 +66,7 @@ impl AssignedPartition {
             buffered_bytes: 0,
             backoff,
             not_before: None,
+            refused_by: None,
         };
         assigned.seek(start, incarnation);
         assigned
@@ -128,7 +131,7 @@ impl AssignedPartition {
     /// A fetch has brought something, or nothing.
     pub(crate) fn on_fetched(&mut self, fetched: Fetched) {
         self.asking = false;
-        self.not_before = None;
+        (self.refused_by, self.not_before) = (None, None);
         self.backoff.reset();
         self.high_watermark = Some(fetched.high_watermark);
         self.log_start_offset = Some(fetched.log_start_offset).filter(|offset| offset.is_valid());
@@ -144,6 +147,22 @@ impl AssignedPartition {
     pub(crate) fn on_failed(&mut self, now: Instant) {
         self.asking = false;
         self.not_before = Some(now + self.backoff.next_pause());
+    }
+
+    /// As [`Self::on_failed`], because this broker is not the one to ask.
+    pub(crate) fn on_refused_by(&mut self, broker: BrokerId, now: Instant) {
+        self.on_failed(now);
+        self.refused_by = Some(broker);
+    }
+
+    /// Who refused the last fetch, while the next one waits.
+    pub(crate) fn refused_by(&self, now: Instant) -> Option<BrokerId> {
+        self.refused_by.filter(|_| self.is_pausing(now))
+    }
+
+    /// Somebody else leads: the pause has no purpose any more.
+    pub(crate) const fn on_moved(&mut self) {
+        (self.refused_by, self.not_before) = (None, None);
     }
 
     /// The next batch, and whether its records are to be seen.

@@ -6,19 +6,15 @@ use std::sync::Arc;
 
 use protocol::record::RecordError;
 use protocol::record_batch::RecordBatch;
-use protocol::{BrokerId, ErrorCode, Offset, TopicName, TopicPartition};
+use protocol::{BrokerId, ErrorCode, Offset, TopicPartition};
 use tokio::time::{Instant, sleep_until};
 
 use super::assigned_partition::{AssignedPartition, FetchPosition};
-use super::settings::{Isolation, StartAt};
+use super::place_lookup::{PlaceQuery, find_places};
+use super::settings::StartAt;
 use super::{Consumer, CurrentBatch, TimestampKind};
-use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::fetcher::{FetchFrom, FetchOutcome, Fetched, Fetcher};
-use crate::offset_lookup::{OffsetQuery, find_offsets};
-
-/// A question about a place in a partition: the partition, its incarnation, the place.
-type PlaceQuery = (TopicPartition, u64, StartAt);
 
 /// What a consumer's tasks bring.
 pub(crate) enum ConsumerEvent {
@@ -138,7 +134,7 @@ impl Consumer {
         match event {
             Ok(ConsumerEvent::Fetched(outcome)) => self.on_fetch(outcome),
             Ok(ConsumerEvent::Found(found)) => self.on_found(found),
-            Ok(ConsumerEvent::Refreshed) => self.refreshing = false,
+            Ok(ConsumerEvent::Refreshed) => self.on_refreshed(),
             Err(error) => {
                 tracing::error!(%error, "a fetch ended abruptly");
                 self.fetching.clear();
@@ -151,6 +147,8 @@ impl Consumer {
 
     fn on_fetch(&mut self, outcome: FetchOutcome) {
         self.fetching.remove(&outcome.leader);
+        let now = Instant::now();
+        let mut has_refused = false;
         for (from, result) in outcome.partitions {
             let assigned = self.partitions.get_mut(&from.partition);
             let Some(assigned) = assigned.filter(|a| a.incarnation == from.incarnation) else {
@@ -163,11 +161,19 @@ impl Consumer {
                 Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
                     self.on_out_of_range(&from);
                 }
+                Err(error) if error.is_stale_metadata() => {
+                    tracing::debug!(%error, "a fetch is tried again");
+                    assigned.on_refused_by(outcome.leader, now);
+                    has_refused = true;
+                }
                 Err(error) => {
-                    assigned.on_failed(Instant::now());
+                    assigned.on_failed(now);
                     self.on_error(error);
                 }
             }
+        }
+        if has_refused {
+            self.look_for_leaders();
         }
     }
 
@@ -282,77 +288,4 @@ impl Consumer {
             self.start_refresh(missing);
         }
     }
-
-    /// Asks for fresh metadata, at most once at a time; for that of a topic that is not known.
-    fn start_refresh(&mut self, missing: Option<TopicName>) {
-        if self.refreshing {
-            return;
-        }
-        self.refreshing = true;
-        let (cluster, version) = (Arc::clone(&self.cluster), self.cluster.metadata().version);
-        self.tasks.spawn(async move {
-            let refreshed = match missing {
-                Some(topic) if !cluster.metadata().topics.contains_key(&topic) => {
-                    cluster.topic_once(&topic).await.map(drop)
-                }
-                _ => cluster.refresh_after(version).await,
-            };
-            if let Err(error) = refreshed {
-                tracing::debug!(%error, "metadata could not be refreshed");
-                tokio::time::sleep(cluster.settings.backoff().next_pause()).await;
-            }
-            ConsumerEvent::Refreshed
-        });
-    }
-}
-
-/// Turns places into offsets.
-async fn find_places(
-    cluster: &Cluster,
-    isolation: Isolation,
-    places: Vec<PlaceQuery>,
-) -> Vec<(TopicPartition, u64, Result<Offset>)> {
-    let ask = async |query: fn(StartAt) -> Option<OffsetQuery>| {
-        let queries = places
-            .iter()
-            .filter_map(|(partition, _, start)| Some((partition.clone(), query(*start)?)))
-            .collect();
-        find_offsets(cluster, isolation, queries).await
-    };
-    let first = ask(|start| match start {
-        StartAt::Earliest => Some(OffsetQuery::Earliest),
-        StartAt::Latest | StartAt::BeforeEnd(_) => Some(OffsetQuery::Latest),
-        StartAt::Timestamp(time) => Some(OffsetQuery::Timestamp(time)),
-        StartAt::Offset(_) => None,
-    });
-    let first = first.await;
-    // where a time has no record: the end; where a distance reaches too far: the beginning
-    let second = ask(|start| match start {
-        StartAt::BeforeEnd(_) => Some(OffsetQuery::Earliest),
-        StartAt::Timestamp(_) => Some(OffsetQuery::Latest),
-        StartAt::Earliest | StartAt::Latest | StartAt::Offset(_) => None,
-    });
-    let second = second.await;
-    let place = |partition: &TopicPartition, start: StartAt| {
-        let of = |found: &crate::offset_lookup::FoundOffsets| match found.get(partition) {
-            Some(Ok(found)) => Ok(found.offset),
-            Some(Err(error)) => Err(error.clone()),
-            None => Ok(None),
-        };
-        let (first, second) = (of(&first)?, of(&second)?);
-        Ok(match start {
-            StartAt::Offset(offset) => Some(offset),
-            StartAt::Earliest | StartAt::Latest => first,
-            StartAt::Timestamp(_) => first.or(second),
-            StartAt::BeforeEnd(records) => {
-                first.map(|end| end.plus(-i64::from(records)).max(second.unwrap_or(Offset::ZERO)))
-            }
-        })
-    };
-    let found = places.iter().map(|(partition, incarnation, start)| {
-        let missing = || Error::NoOffset { partition: partition.clone() };
-        let offset = place(partition, *start).and_then(|offset| offset.ok_or_else(missing));
-        (partition.clone(), *incarnation, offset)
-    });
-    found.collect()
 }

@@ -60,7 +60,7 @@ impl Coordinator {
         }
         let request =
             FindCoordinatorRequest { key: self.group_name(), ..FindCoordinatorRequest::default() };
-        let response = self.cluster.request_any_in(&request, NEWEST_FIND_VERSION).await?;
+        let response = self.cluster.ask_first(&request, NEWEST_FIND_VERSION).await?;
         let detail = response.error_message.as_deref();
         let (api, code) = (FindCoordinatorRequest::API_KEY, response.error_code);
         Error::check(api, || self.subject(), code, detail)?;

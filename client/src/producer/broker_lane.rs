@@ -23,6 +23,7 @@ use super::settings::{Acks, ProducerSettings};
 use crate::broker_connections::BrokerConnections;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, Subject};
+use crate::leader_watch::{LeaderHint, endpoint};
 use crate::settings::milliseconds;
 
 /// The newest version that names topics; from 13 on they are given by id.
@@ -69,10 +70,18 @@ impl BrokerLane {
     /// Puts a request on the connection; what it gives waits for the answer.
     async fn begin(&self, batches: Vec<Addressed>) -> BoxFuture<'static, Vec<Answered>> {
         let request = self.request(&batches);
-        match self.send(&request).await {
+        let partitions: Vec<_> = batches.iter().map(|(partition, _)| partition.clone()).collect();
+        let (cluster, connections) = (Arc::clone(&self.cluster), Arc::clone(&self.connections));
+        let leader = self.broker;
+        let sent = self.send(&request);
+        match cluster.unless_moved(&connections, leader, &partitions, sent).await {
             Ok(answer) => Box::pin(async move {
-                match answer.await {
-                    Ok(Some(response)) => answers(batches, &response),
+                match cluster.unless_moved(&connections, leader, &partitions, answer).await {
+                    Ok(Some(response)) => {
+                        let hints = batches.iter().filter_map(|(to, _)| hint(to, &response));
+                        cluster.learn_leaders(hints);
+                        answers(batches, &response)
+                    }
                     Ok(None) => {
                         let nowhere = BatchPlace { base_offset: None, log_append_time: None };
                         batches.into_iter().map(|(to, sent)| (to, sent, Ok(nowhere))).collect()
@@ -137,15 +146,28 @@ fn refuse_all(batches: Vec<Addressed>, error: &Error) -> Vec<Answered> {
     batches.into_iter().map(|(to, sent)| (to, sent, Err(error.clone()))).collect()
 }
 
+fn answer_to<'a>(
+    partition: &TopicPartition,
+    response: &'a ProduceResponse,
+) -> Option<&'a PartitionProduceResponse> {
+    let mut topics = response.responses.iter();
+    let topic = topics.find(|topic| topic.name == partition.topic.as_str())?;
+    topic.partition_responses.iter().find(|answer| answer.index == partition.partition.0)
+}
+
+/// Who leads instead, where the broker says so with its refusal.
+fn hint(partition: &TopicPartition, response: &ProduceResponse) -> Option<LeaderHint> {
+    let leader = &answer_to(partition, response)?.current_leader;
+    let mut endpoints = response.node_endpoints.iter();
+    let broker = endpoints.find(|node| node.node_id == leader.leader_id);
+    let broker =
+        broker.map(|node| endpoint(node.node_id, &node.host, node.port, node.rack.as_deref()));
+    LeaderHint::new(partition, leader.leader_id, leader.leader_epoch, broker)
+}
+
 fn answers(batches: Vec<Addressed>, response: &ProduceResponse) -> Vec<Answered> {
-    let answer_to = |partition: &TopicPartition| {
-        let topics = response.responses.iter();
-        let mut topic = topics.filter(|topic| topic.name == partition.topic.as_str());
-        let mut partitions = topic.next()?.partition_responses.iter();
-        partitions.find(|answer| answer.index == partition.partition.0)
-    };
     let judged = batches.into_iter().map(|(partition, sent)| {
-        let place = match answer_to(&partition) {
+        let place = match answer_to(&partition, response) {
             Some(answer) => place(&partition, answer),
             None => Err(Error::NotInResponse {
                 api: ApiKey::Produce,

@@ -30,7 +30,7 @@ impl ProducerIdentity {
         };
         let mut attempts = cluster.attempts();
         loop {
-            let answered = cluster.request_any(&request).await.and_then(|response| {
+            let answered = cluster.ask_first(&request, i16::MAX).await.and_then(|response| {
                 let (api, code) = (InitProducerIdRequest::API_KEY, response.error_code);
                 Error::check(api, || Subject::Request, code, None)?;
                 Ok(response)

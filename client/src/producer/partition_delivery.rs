@@ -20,8 +20,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
-use protocol::ErrorCode;
 use protocol::record_batch::{ProducerStamp, stamp_producer};
+use protocol::{BrokerId, ErrorCode};
 use tokio::time::Instant;
 
 use super::delivery::BatchPlace;
@@ -80,6 +80,8 @@ pub(crate) struct PartitionDelivery {
     must_restart: bool,
     backoff: Backoff,
     not_before: Option<Instant>,
+    /// The broker that refused last because it does not lead, or did not answer.
+    refused_by: Option<BrokerId>,
 }
 
 impl PartitionDelivery {
@@ -96,6 +98,7 @@ impl PartitionDelivery {
             must_restart: false,
             backoff,
             not_before: None,
+            refused_by: None,
         }
     }
 
@@ -112,6 +115,21 @@ impl PartitionDelivery {
     /// The end of the pause after a failure.
     pub(crate) fn pause_ends(&self) -> Option<Instant> {
         self.not_before.filter(|_| self.has_retries())
+    }
+
+    /// This broker is not the one to send to.
+    pub(crate) const fn on_refused_by(&mut self, broker: BrokerId) {
+        self.refused_by = Some(broker);
+    }
+
+    /// Who refused, while there is something to be sent again to somebody else.
+    pub(crate) fn refused_by(&self) -> Option<BrokerId> {
+        self.refused_by.filter(|_| self.has_retries())
+    }
+
+    /// Somebody else leads: the pause has no purpose any more.
+    pub(crate) const fn on_moved(&mut self) {
+        (self.refused_by, self.not_before) = (None, None);
     }
 
     /// The bytes of the batch that [`Self::step`] would send again.
@@ -192,7 +210,7 @@ impl PartitionDelivery {
         self.acknowledged_sequence = sent.next_sequence();
         self.is_known = true;
         self.backoff.reset();
-        self.not_before = None;
+        (self.refused_by, self.not_before) = (None, None);
         sent.batch.finish(Ok(place));
     }
 

@@ -2,6 +2,8 @@
 //! their outcomes. One a producer, started with it; ends when the producer is closed or dropped
 //! and no record is left.
 
+mod leader_search;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -64,6 +66,8 @@ pub(crate) struct Sender {
     identity: Option<ProducerIdentity>,
     identifying: bool,
     refreshing: bool,
+    /// When metadata was last asked for because of a refusal.
+    refreshed_at: Option<Instant>,
     events: mpsc::Sender<SenderEvent>,
     inbox: mpsc::Receiver<SenderEvent>,
 }
@@ -79,6 +83,7 @@ impl Sender {
             identity: None,
             identifying: false,
             refreshing: false,
+            refreshed_at: None,
             events,
             inbox,
         }
@@ -127,7 +132,7 @@ impl Sender {
         match event {
             SenderEvent::Answered { broker, answers } => self.on_answered(broker, answers),
             SenderEvent::Identified(result) => self.on_identified(result),
-            SenderEvent::Refreshed => self.refreshing = false,
+            SenderEvent::Refreshed => self.on_refreshed(),
         }
     }
 
@@ -135,7 +140,6 @@ impl Sender {
         if let Some(lane) = self.lanes.get_mut(&broker) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
         }
-        let now = Instant::now();
         for (partition, sent, result) in answers {
             let number = sent.batch.number;
             let Some(delivery) = self.partitions.get_mut(&partition) else { continue };
@@ -144,7 +148,7 @@ impl Sender {
                     delivery.on_written(sent, place);
                     self.shared.accumulator().forget(number);
                 }
-                Err(error) => self.on_refused(&partition, sent, error, now),
+                Err(error) => self.on_refused(&partition, broker, sent, error),
             }
             if self.partitions.get(&partition).is_some_and(PartitionDelivery::is_idle) {
                 self.partitions.remove(&partition);
@@ -155,22 +159,24 @@ impl Sender {
     fn on_refused(
         &mut self,
         partition: &TopicPartition,
+        broker: BrokerId,
         sent: SentBatch,
         error: Error,
-        now: Instant,
     ) {
         tracing::debug!(%partition, %error, "a batch was not written");
-        if error.is_stale_metadata() {
-            self.refresh();
-        }
+        let is_stale = error.is_stale_metadata();
         if error.code() == Some(ErrorCode::InvalidProducerEpoch) {
             // somebody else has the id, or the broker has forgotten it
             self.identity = None;
         }
         let number = sent.batch.number;
         let Some(delivery) = self.partitions.get_mut(partition) else { return };
-        if delivery.on_failed(sent, error, now) {
+        if delivery.on_failed(sent, error, Instant::now()) {
             self.shared.accumulator().forget(number);
+        }
+        if is_stale {
+            delivery.on_refused_by(broker);
+            self.look_for_leaders();
         }
     }
 
@@ -355,23 +361,5 @@ impl Sender {
         };
         tokio::spawn(lane.run(receiver));
         Lane { requests, in_flight: 0 }
-    }
-
-    /// Asks for fresh metadata, at most once at a time.
-    fn refresh(&mut self) {
-        if self.refreshing {
-            return;
-        }
-        self.refreshing = true;
-        let (shared, events) = (Arc::clone(&self.shared), self.events.clone());
-        tokio::spawn(async move {
-            let version = shared.cluster.metadata().version;
-            if let Err(error) = shared.cluster.refresh_after(version).await {
-                tracing::debug!(%error, "metadata could not be refreshed");
-            }
-            tokio::time::sleep(shared.cluster.settings.backoff().next_pause()).await;
-            // nobody listens once the producer has ended
-            let _ = events.send(SenderEvent::Refreshed).await;
-        });
     }
 }
