@@ -5,6 +5,7 @@ pub mod broker;
 pub mod broker_lifecycle;
 pub mod client_listener;
 pub mod client_session;
+pub mod cluster_certificates;
 pub mod controller;
 pub mod group_coordinator;
 pub mod group_directory;
