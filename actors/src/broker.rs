@@ -14,10 +14,12 @@ use protocol::{BrokerEpoch, BrokerId, ErrorCode, PartitionIndex, TopicId, TopicN
 use supervision::{Address, Tree};
 use tokio::sync::watch;
 
+use crate::broker_lifecycle::LifecycleMessage;
 use crate::client_session::deadline::ConnectionDeadlines;
 use crate::client_session::fetch_sessions::FetchTopicKey;
 use crate::controller::ControllerMessage;
 use crate::group_directory::GroupDirectory;
+use crate::lifeline::Lifeline;
 use crate::metadata_quorum::QuorumCell;
 use crate::metrics::Metrics;
 use crate::partition_directory::{PartitionDirectory, PartitionPlace};
@@ -142,6 +144,10 @@ pub struct Broker {
     pub partitions: PartitionDirectory,
     /// Who decides for the cluster.
     pub controller: Address<ControllerMessage>,
+    /// Who registers this node and says that it is alive.
+    pub lifecycle: Address<LifecycleMessage>,
+    /// How long this node may take itself for alive.
+    pub lifeline: Lifeline,
     /// Who leads the metadata quorum, and whether this node does.
     pub quorum: QuorumCell,
     /// The consumer groups of this node.
@@ -171,6 +177,13 @@ impl Broker {
     #[must_use]
     pub fn peer_caller(&self) -> PeerCaller {
         PeerCaller { me: self.peer_identity(), peers: Arc::clone(&self.ports.peers) }
+    }
+
+    /// Whether this node may have been given up by the others, and must not speak as a leader. One
+    /// that is alone in its cluster never is.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.lifeline.is_torn() && self.image.image.load().brokers().nth(1).is_some()
     }
 
     /// The topic that a fetch names.

@@ -1,21 +1,29 @@
 //! One per node: registers this start of the process with the controller, so that it leads under new
-//! epochs, and says when the node may serve.
+//! epochs, says that it is alive, and has its leaderships handed over before the node stops.
 //!
 //! Supervised by `cluster`, last of the rest_for_one: when anything that it stands on restarts, it
-//! registers again, which the controller takes as the same process. Sent to by itself. Sends to the
-//! controller.
+//! registers again, which the controller takes as the same process. Sent to by itself, and by the
+//! node that wants to stop. Sends to the controller.
 //!
-//! A restart loses nothing. Its mailbox holds its own timer and one answer. It decides
-//! nothing: whether a registration is good is the controller's to say.
+//! ```text
+//! RegistrationDue ─▶ Registered ─▶ HeartbeatDue ─▶ Heard ─▶ … ─▶ Stop ─▶ … ─▶ it may
+//!        ▲                                           │ the registration is not known any more
+//!        └───────────────────────────────────────────┘
+//! ```
+//!
+//! A restart loses only who waits for the stop, and that has a deadline. Its mailbox holds its own
+//! timers and the answers to few heartbeats: each is given up soon. It decides nothing: whether a
+//! registration is good and when a node may stop is the controller's to say.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use metadata::RegisterBroker;
-use protocol::BrokerEpoch;
+use metadata::{HeartbeatAnswer, RegisterBroker};
+use protocol::{BrokerEpoch, ErrorCode};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::watch;
-use tracing::{info, warn};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use crate::broker::Broker;
 use crate::controller::{NotAgreed, Refused, ask, question};
@@ -23,12 +31,26 @@ use crate::controller::{NotAgreed, Refused, ask, question};
 /// How long until the controller is asked again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What the lifecycle is told, all by itself.
+/// What the lifecycle is told.
 pub enum LifecycleMessage {
-    /// Ask the controller.
+    /// From itself: ask the controller.
     RegistrationDue,
-    /// What the controller said.
-    Answered(Result<Result<BrokerEpoch, Refused>, NotAgreed>),
+    /// From the controller: what it said.
+    Registered(Result<Result<BrokerEpoch, Refused>, NotAgreed>),
+    /// From itself: say that this node is alive.
+    HeartbeatDue,
+    /// From the controller: it heard.
+    Heard {
+        /// When the heartbeat was sent.
+        sent: Instant,
+        /// What it said.
+        answer: Result<Result<HeartbeatAnswer, Refused>, NotAgreed>,
+    },
+    /// The node wants to stop: others are to lead what it leads.
+    Stop {
+        /// It may, as far as others could take over.
+        reply: oneshot::Sender<()>,
+    },
 }
 
 impl ractor::Message for LifecycleMessage {}
@@ -47,9 +69,18 @@ pub struct LifecycleArguments {
 /// See the head of this file.
 pub struct BrokerLifecycle;
 
+/// What the lifecycle knows.
+pub struct LifecycleState {
+    arguments: LifecycleArguments,
+    is_registering: bool,
+    has_heartbeats: bool,
+    /// Who waits until the node may stop; `None` while it does not want to.
+    stopping: Option<Vec<oneshot::Sender<()>>>,
+}
+
 impl Actor for BrokerLifecycle {
     type Msg = LifecycleMessage;
-    type State = LifecycleArguments;
+    type State = LifecycleState;
     type Arguments = LifecycleArguments;
 
     async fn pre_start(
@@ -58,7 +89,8 @@ impl Actor for BrokerLifecycle {
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         myself.cast(LifecycleMessage::RegistrationDue)?;
-        Ok(arguments)
+        let (is_registering, has_heartbeats, stopping) = (false, false, None);
+        Ok(LifecycleState { arguments, is_registering, has_heartbeats, stopping })
     }
 
     async fn handle(
@@ -69,7 +101,10 @@ impl Actor for BrokerLifecycle {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             LifecycleMessage::RegistrationDue => state.on_registration_due(&myself),
-            LifecycleMessage::Answered(answer) => state.on_answered(answer, &myself),
+            LifecycleMessage::Registered(answer) => state.on_registered(answer, &myself),
+            LifecycleMessage::HeartbeatDue => state.on_heartbeat_due(&myself),
+            LifecycleMessage::Heard { sent, answer } => state.on_heard(sent, answer, &myself),
+            LifecycleMessage::Stop { reply } => state.on_stop(reply, &myself),
         }
         Ok(())
     }
@@ -85,34 +120,107 @@ impl Actor for BrokerLifecycle {
     }
 }
 
-impl LifecycleArguments {
-    fn on_registration_due(&self, myself: &ActorRef<LifecycleMessage>) {
-        let registration = Box::new(self.request.clone());
-        let answer = ask(&self.broker.controller, question::RegisterBroker { registration });
+impl LifecycleState {
+    fn broker(&self) -> &Arc<Broker> {
+        &self.arguments.broker
+    }
+
+    fn on_registration_due(&mut self, myself: &ActorRef<LifecycleMessage>) {
+        if std::mem::replace(&mut self.is_registering, true) {
+            return;
+        }
+        let registration = Box::new(self.arguments.request.clone());
+        let answer = ask(&self.broker().controller, question::RegisterBroker { registration });
         let myself = myself.clone();
         tokio::spawn(async move {
-            let _ = myself.cast(LifecycleMessage::Answered(answer.await));
+            let _ = myself.cast(LifecycleMessage::Registered(answer.await));
         });
     }
 
-    fn on_answered(
-        &self,
+    fn on_registered(
+        &mut self,
         answer: Result<Result<BrokerEpoch, Refused>, NotAgreed>,
         myself: &ActorRef<LifecycleMessage>,
     ) {
+        self.is_registering = false;
+        let broker = self.broker();
         match answer {
             Ok(Ok(epoch)) => {
-                info!(broker = %self.broker.id, %epoch, "registered");
-                self.broker.registration.set(epoch);
-                self.registered.send_replace(Some(Ok(epoch)));
+                info!(broker = %broker.id, %epoch, "registered");
+                broker.registration.set(epoch);
+                self.arguments.registered.send_replace(Some(Ok(epoch)));
+                if !std::mem::replace(&mut self.has_heartbeats, true) {
+                    self.on_heartbeat_due(myself);
+                }
             }
-            Ok(Err(refusal)) => {
-                warn!(broker = %self.broker.id, %refusal, "the registration was refused");
-                self.registered.send_replace(Some(Err(refusal)));
+            Ok(Err(refused)) => {
+                warn!(broker = %broker.id, %refused, "the registration was refused");
+                self.arguments.registered.send_replace(Some(Err(refused)));
             }
             Err(NotAgreed) => {
                 myself.send_after(RETRY, || LifecycleMessage::RegistrationDue);
             }
         }
     }
+
+    fn on_heartbeat_due(&self, myself: &ActorRef<LifecycleMessage>) {
+        let interval = self.broker().settings.load().liveness.heartbeat_interval;
+        myself.send_after(interval, || LifecycleMessage::HeartbeatDue);
+        self.send_heartbeat(myself);
+    }
+
+    fn send_heartbeat(&self, myself: &ActorRef<LifecycleMessage>) {
+        let broker = self.broker();
+        let broker_epoch = broker.registration.epoch();
+        let own = broker.image.load().broker(broker.id).map(|state| state.epoch());
+        let heartbeat = metadata::Heartbeat {
+            broker: broker.id,
+            broker_epoch,
+            has_caught_up: own == Some(broker_epoch),
+            wants_fence: false,
+            wants_to_stop: self.stopping.is_some(),
+        };
+        let sent = Instant::now();
+        let answer = ask(&broker.controller, question::Heartbeat { heartbeat });
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            let answer = answer.await;
+            let _ = myself.cast(LifecycleMessage::Heard { sent, answer });
+        });
+    }
+
+    fn on_heard(
+        &mut self,
+        sent: Instant,
+        answer: Result<Result<HeartbeatAnswer, Refused>, NotAgreed>,
+        myself: &ActorRef<LifecycleMessage>,
+    ) {
+        let broker = &self.arguments.broker;
+        match answer {
+            Ok(Ok(heard)) => {
+                broker.lifeline.extend(sent, broker.settings.load().liveness.session_timeout);
+                if let Some(waiting) = self.stopping.as_mut().filter(|_| heard.may_stop) {
+                    for reply in waiting.drain(..) {
+                        let _ = reply.send(());
+                    }
+                }
+            }
+            Ok(Err(refused)) if is_forgotten(&refused) => {
+                warn!(broker = %broker.id, %refused, "registers again");
+                self.on_registration_due(myself);
+            }
+            Ok(Err(refused)) => warn!(broker = %broker.id, %refused, "a heartbeat was refused"),
+            Err(NotAgreed) => debug!(broker = %broker.id, "a heartbeat was not answered"),
+        }
+    }
+
+    fn on_stop(&mut self, reply: oneshot::Sender<()>, myself: &ActorRef<LifecycleMessage>) {
+        self.stopping.get_or_insert_default().push(reply);
+        self.send_heartbeat(myself);
+    }
+}
+
+/// Whether the controller does not know this registration any more.
+fn is_forgotten(refused: &Refused) -> bool {
+    matches!(refused.code(), ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered)
 }

@@ -1,55 +1,88 @@
-//! One active in the cluster: the shell over metadata's rules. It decides for everybody, one entry
-//! of the metadata log at a time.
+//! One per node, active in one of them: the shell over metadata's rules. The active one decides for
+//! everybody, one entry of the metadata log at a time; any other passes questions on to it.
 //!
 //! Supervised by `cluster`, rest_for_one behind the quorum and the publisher. Sent to by sessions
-//! (administration), by replicas (elections), by broker_lifecycle (registration) and by itself.
-//! Sends to the quorum.
+//! (administration), by replicas (elections, in-sync replicas), by broker_lifecycle (registration,
+//! heartbeats), by the controllers of other nodes, and by itself. Sends to the quorum.
 //!
 //! ```text
-//! requests … requests ─▶ ProposeDue: their records as one entry ─▶ quorum ─▶ Agreed ─▶ answers
+//!            this node leads the quorum        an empty entry is agreed on: the
+//! passive ─────────────────────────────▶ taking office ─────────────────────▶ in office
+//!    ▲  questions go to the active one     questions wait   image shows all      │ decides
+//!    └──────────── it leads no more, or a decision was not agreed on ◀───────────┘
+//!
+//! question … question ─▶ ProposeDue: their records as one entry ─▶ quorum ─▶ Agreed ─▶ answers
 //! ```
 //!
-//! While an entry is under way the next requests are decided on top of it and wait; an answer goes
+//! While an entry is under way the next questions are decided on top of it and wait; an answer goes
 //! out when the records are agreed on *and* this node's image shows them, so that who was answered
 //! reads no less. If the quorum refuses, everything undecided is answered "ask again" and the rules
-//! start over from the image. A restart loses what was not agreed on, and nobody was told of it.
-//! Its mailbox is bounded by the sessions: one request each. It never waits for a disk.
+//! start over from the image, behind an entry of their own: what was refused may still come to be,
+//! and must not come after what is decided without it. A restart loses what was not agreed on, and
+//! nobody was told of it. Its mailbox is bounded by who asks: a session, a replica, a lifecycle has
+//! one question each. It never waits for a disk.
 
 mod deciding;
+mod forwarding;
+mod links;
+mod office;
+mod proposing;
 pub mod question;
+mod remote;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use metadata::MetadataRecord;
-use metadata::controller::Controller as Rules;
-use metadata::wire::encode_records;
-use protocol::TopicId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use supervision::{Address, Counted};
 use tokio::sync::oneshot;
 
-use self::deciding::{Circumstances, decide};
-pub use self::question::{AnyAnswer, AnyQuestion, NotAgreed, Question, Refused, ask};
+use self::links::{LinkWatch, watch_links};
+use self::office::Office;
+pub use self::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed, Question, Refused, ask};
+pub use self::remote::answer_peer;
 use crate::broker::Broker;
 use crate::metadata_quorum::{AppliedImage, ProposalError, QuorumMessage};
 
 /// Where an answer of the controller goes.
-pub type Reply = oneshot::Sender<Result<AnyAnswer, NotAgreed>>;
+pub type Reply = oneshot::Sender<Result<Agreed, NotAgreed>>;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody on this node: the question is passed on if another node decides.
+    Here,
+    /// Another node, which took this one to be the one that decides.
+    Peer,
+}
 
 /// What the controller is told.
 pub enum ControllerMessage {
-    /// Anybody on this node: decide. See [`ask`].
+    /// Anybody on this node (see [`ask`]), or another node: decide.
     Ask {
         /// What is to be decided.
         question: AnyQuestion,
+        /// Who asks.
+        origin: Origin,
         /// The answer, once this node's image shows the decision.
         reply: Reply,
     },
+    /// From its watch: who leads the quorum may have changed.
+    QuorumChanged,
+    /// From its watch: links to other nodes came or went.
+    LinksChanged,
+    /// From itself: links that went have had a moment to come back.
+    LostLinksDue,
+    /// From itself: somebody may have been silent for too long.
+    LivenessDue,
     /// From itself: everything decided so far is one entry.
     ProposeDue,
     /// From the quorum: what became of the entry under way.
-    Agreed(Result<u64, ProposalError>),
+    Agreed {
+        /// Which proposal of this actor.
+        proposal: u64,
+        /// Its index, or why there is none.
+        outcome: Result<u64, ProposalError>,
+    },
 }
 
 /// Everything the controller is born with.
@@ -66,16 +99,47 @@ pub struct ControllerArguments {
 /// See the head of this file.
 pub struct ControllerActor;
 
-type PendingAnswer = (AnyAnswer, Reply);
+/// The actor, for messages to itself.
+type Myself = ActorRef<Counted<ControllerMessage>>;
+
+/// A question with the way back to whoever asked.
+struct Asked {
+    question: AnyQuestion,
+    origin: Origin,
+    reply: Reply,
+}
+
+/// Whether this controller decides.
+enum Standing {
+    /// Another node's does, or none.
+    Passive,
+    /// This one will, once it surely knows everything.
+    TakingOffice {
+        /// The quorum's term.
+        term: u64,
+        /// What it is asked meanwhile.
+        waiting: Vec<Asked>,
+    },
+    /// This one does.
+    InOffice(Box<Office>),
+}
+
+impl Standing {
+    fn term(&self) -> Option<u64> {
+        match self {
+            Self::Passive => None,
+            Self::TakingOffice { term, .. } => Some(*term),
+            Self::InOffice(office) => Some(office.term),
+        }
+    }
+}
 
 /// What the controller knows.
 pub struct ControllerState {
-    rules: Rules,
-    records: Vec<MetadataRecord>,
-    /// Answers that wait for the records above.
-    answers: Vec<PendingAnswer>,
-    /// Answers that wait for the entry under way; `None` while none is.
-    under_way: Option<Vec<PendingAnswer>>,
+    standing: Standing,
+    /// Counts proposals, so that the outcome of an abandoned one is recognised.
+    proposal: u64,
+    links: LinkWatch,
     arguments: ControllerArguments,
 }
 
@@ -86,13 +150,12 @@ impl Actor for ControllerActor {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let image = arguments.applied.load().as_ref().clone();
-        let rules = Rules::new(image, Arc::clone(&arguments.broker.given));
-        let (records, answers) = (Vec::new(), Vec::new());
-        Ok(ControllerState { rules, records, answers, under_way: None, arguments })
+        let links = watch_links(&arguments.broker, &myself);
+        myself.cast(ControllerMessage::QuorumChanged.into())?;
+        Ok(ControllerState { standing: Standing::Passive, proposal: 0, links, arguments })
     }
 
     async fn handle(
@@ -101,7 +164,20 @@ impl Actor for ControllerActor {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        state.on_message(message.open(), &myself)
+        match message.open() {
+            ControllerMessage::Ask { question, origin, reply } => {
+                state.on_ask(Asked { question, origin, reply }, &myself);
+            }
+            ControllerMessage::QuorumChanged => state.on_quorum_changed(&myself),
+            ControllerMessage::LinksChanged => state.on_links_changed(&myself),
+            ControllerMessage::LostLinksDue => state.on_lost_links_due(&myself),
+            ControllerMessage::LivenessDue => state.on_liveness_due(&myself),
+            ControllerMessage::ProposeDue => state.on_propose_due(&myself),
+            ControllerMessage::Agreed { proposal, outcome } => {
+                state.on_agreed(proposal, outcome, &myself);
+            }
+        }
+        Ok(())
     }
 
     async fn handle_supervisor_evt(
@@ -116,106 +192,51 @@ impl Actor for ControllerActor {
 }
 
 impl ControllerState {
-    fn on_message(
-        &mut self,
-        message: ControllerMessage,
-        myself: &ActorRef<Counted<ControllerMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            ControllerMessage::Ask { question, reply } => self.on_ask(question, reply, myself),
-            ControllerMessage::ProposeDue => return self.on_propose_due(myself),
-            ControllerMessage::Agreed(agreed) => return self.on_agreed(agreed, myself),
-        }
-        Ok(())
+    fn broker(&self) -> &Arc<Broker> {
+        &self.arguments.broker
     }
 
-    /// Asks the rules, and keeps the answer until what they decided is agreed on.
-    fn on_ask(
-        &mut self,
-        question: AnyQuestion,
-        reply: Reply,
-        myself: &ActorRef<Counted<ControllerMessage>>,
-    ) {
-        let broker = &self.arguments.broker;
-        let circumstances = Circumstances {
-            cluster_id: broker.cluster_id,
-            is_alive: &|_| false,
-            new_id: &|| TopicId(broker.ports.rng.uuid()),
-        };
-        let answer = decide(&mut self.rules, question, &circumstances);
-        self.records.extend(self.rules.take_records());
-        self.answers.push((answer, reply));
-        self.schedule(myself);
-    }
-
-    /// The first request of a batch schedules it; what arrives until then joins.
-    fn schedule(&self, myself: &ActorRef<Counted<ControllerMessage>>) {
-        if self.under_way.is_none() && self.answers.len() == 1 {
-            let _ = myself.cast(ControllerMessage::ProposeDue.into());
-        }
-    }
-
-    fn on_propose_due(
-        &mut self,
-        myself: &ActorRef<Counted<ControllerMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
-        if self.under_way.is_some() {
-            return Ok(());
-        }
-        let answers = std::mem::take(&mut self.answers);
-        if self.records.is_empty() {
-            give(answers, true);
-            return Ok(());
-        }
-        let records = Bytes::from(encode_records(&std::mem::take(&mut self.records))?);
-        self.under_way = Some(answers);
-        let (reply, agreed) = oneshot::channel();
-        // undeliverable or dropped, the proposal is refused below
-        let term = self.arguments.broker.quorum.view().active_term.unwrap_or_default();
-        let _ = self.arguments.quorum.send(QuorumMessage::Propose { term, records, reply });
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let reason = || ProposalError::Refused { reason: "the quorum restarts".to_owned() };
-            let agreed = agreed.await.unwrap_or_else(|_| Err(reason()));
-            let _ = myself.cast(ControllerMessage::Agreed(agreed).into());
-        });
-        Ok(())
-    }
-
-    fn on_agreed(
-        &mut self,
-        agreed: Result<u64, ProposalError>,
-        myself: &ActorRef<Counted<ControllerMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
-        let answers = self.under_way.take().unwrap_or_default();
-        match agreed {
-            Ok(index) => {
-                self.rules.on_committed(index);
-                let broker = Arc::clone(&self.arguments.broker);
-                tokio::spawn(async move {
-                    broker.image.reached(index).await;
-                    give(answers, true);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a decision was not agreed on");
-                give(answers, false);
-                self.start_over();
+    fn on_ask(&mut self, asked: Asked, myself: &Myself) {
+        // the quorum's word may be older than the news of it
+        self.on_quorum_changed(myself);
+        match &mut self.standing {
+            Standing::Passive => self.pass_on(asked),
+            Standing::TakingOffice { waiting, .. } => waiting.push(asked),
+            Standing::InOffice(office) => {
+                office.on_asked(&self.arguments.broker, asked);
+                self.schedule(myself);
             }
         }
-        if self.answers.is_empty() { Ok(()) } else { self.on_propose_due(myself) }
     }
 
-    /// Whatever was decided on top of a refused entry never was.
-    fn start_over(&mut self) {
-        self.records.clear();
-        give(std::mem::take(&mut self.answers), false);
-        self.rules.reset(self.arguments.applied.load().as_ref().clone());
+    fn pass_on(&self, asked: Asked) {
+        match asked.origin {
+            Origin::Here => forwarding::forward(self.broker(), asked.question, asked.reply),
+            Origin::Peer => drop(asked.reply.send(Err(NotAgreed))),
+        }
     }
-}
 
-fn give(answers: Vec<PendingAnswer>, agreed: bool) {
-    for (answer, reply) in answers {
-        let _ = reply.send(if agreed { Ok(answer) } else { Err(NotAgreed) });
+    /// Takes or leaves office as the quorum says.
+    fn on_quorum_changed(&mut self, myself: &Myself) {
+        let active = self.broker().quorum.view().active_term;
+        if active == self.standing.term() {
+            return;
+        }
+        self.leave_office();
+        if let Some(term) = active {
+            self.standing = Standing::TakingOffice { term, waiting: Vec::new() };
+            self.propose(term, &[], myself);
+        }
+    }
+
+    /// Whoever waits is told to ask again: what was decided may or may not come to be.
+    fn leave_office(&mut self) {
+        match std::mem::replace(&mut self.standing, Standing::Passive) {
+            Standing::Passive => {}
+            Standing::TakingOffice { waiting, .. } => {
+                waiting.into_iter().for_each(|asked| self.pass_on(asked));
+            }
+            Standing::InOffice(office) => office.close(),
+        }
     }
 }

@@ -9,6 +9,7 @@ pub mod cluster_certificates;
 pub mod controller;
 pub mod group_coordinator;
 pub mod group_directory;
+pub mod lifeline;
 pub mod log_checkpoints;
 pub mod log_maintenance;
 pub mod metadata_publisher;

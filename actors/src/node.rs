@@ -1,5 +1,6 @@
 //! A node: everything that belongs together from the start of a broker to its orderly stop.
 
+mod failure_notices;
 mod identity;
 mod opening;
 mod stopping;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 use crate::broker::Broker;
+use crate::controller;
 use crate::peer_messages::{
     AnswerStatus, Envelope, MessageKind, PeerBody, PeerMessage, encode_answer,
 };
@@ -72,21 +73,21 @@ fn check_destination(broker: &Broker, envelope: &Envelope) -> Result<(), AnswerS
 
 /// One line a kind: who answers it.
 async fn dispatch(
-    _broker: &Arc<Broker>,
+    broker: &Arc<Broker>,
     kind: MessageKind,
     _from: PeerIdentity,
-    _body: Bytes,
+    body: Bytes,
 ) -> PeerReply {
     match kind {
+        MessageKind::Heartbeat
+        | MessageKind::AskController
+        | MessageKind::ElectLeader
+        | MessageKind::ChangeInSyncReplicas => controller::answer_peer(broker, kind, body).await,
         MessageKind::Vote
         | MessageKind::AppendEntries
         | MessageKind::InstallSnapshot
         | MessageKind::JoinCluster
         | MessageKind::AskQuorum
-        | MessageKind::Heartbeat
-        | MessageKind::AskController
-        | MessageKind::ElectLeader
-        | MessageKind::ChangeInSyncReplicas
         | MessageKind::BecomeLeader
         | MessageKind::BecomeFollower
         | MessageKind::FollowerFetch

@@ -82,6 +82,8 @@ impl TreeParts {
             });
         let publish = move |_: &_| (MetadataPublisher, publisher.clone());
         let control = move |_: &_| (ControllerActor, controller.clone());
+        let lifecycle_address = lifecycle.broker.lifecycle.clone();
+        let live = move |_: &_| (BrokerLifecycle, lifecycle.clone());
         let quick = Shutdown::Prompt(QUICK_END);
         let mut cluster = SupervisorSpec::new(Strategy::RestForOne).intensity(PATIENCE);
         for carrier in self.peers {
@@ -95,7 +97,7 @@ impl TreeParts {
                     .shutdown(quick),
             )
             .child(
-                ChildSpec::actor("broker_lifecycle", move |_| (BrokerLifecycle, lifecycle.clone()))
+                ChildSpec::addressed_actor("broker_lifecycle", &lifecycle_address, live)
                     .shutdown(quick),
             )
     }

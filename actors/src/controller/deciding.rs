@@ -5,6 +5,7 @@ use metadata::controller::Controller as Rules;
 use metadata::{ClusterId, ElectionKind, LastUse, PartitionKey, Refusal};
 use protocol::{BrokerEpoch, PartitionIndex, TopicId};
 
+use super::Origin;
 use super::question::{
     AnyAnswer, AnyQuestion, Each, ElectLeaders, ElectionOutcome, Refused, TopicCreation,
 };
@@ -13,6 +14,8 @@ use super::question::{
 pub struct Circumstances<'a> {
     /// The cluster that is founded, if none is.
     pub cluster_id: ClusterId,
+    /// Who asks.
+    pub origin: Origin,
     /// Whether a broker's heartbeats arrive.
     pub is_alive: &'a dyn Fn(protocol::BrokerId) -> bool,
     /// Identities that were never used.
@@ -109,7 +112,9 @@ fn register(
     let own = rules.image().broker(broker).map(|state| LastUse::Crashed(state.epoch()));
     // quorum log and partitions share one directory: what the image knows, the directory knows
     let last_use = own.unwrap_or(LastUse::Never);
-    let request = metadata::RegisterBroker { last_use, ..registration.clone() };
+    // any other node's image is behind this one's
+    let starts_unfenced = registration.starts_unfenced && circumstances.origin == Origin::Here;
+    let request = metadata::RegisterBroker { last_use, starts_unfenced, ..registration.clone() };
     rules.register_broker(&request, (circumstances.is_alive)(broker))
 }
 

@@ -19,7 +19,7 @@ use supervision::Address;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::ControllerMessage;
+use super::{ControllerMessage, Origin};
 
 /// Whether a decision came to be is unknown, or it surely did not: ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -52,6 +52,15 @@ impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self { code: refusal.code().code(), message: refusal.to_string().into() }
     }
+}
+
+/// An answer, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The entry of the metadata log that holds the decision; an image of this version shows it.
+    pub index: u64,
+    /// The answer.
+    pub answer: AnyAnswer,
 }
 
 /// A topic that was created, or would have been.
@@ -295,9 +304,10 @@ pub fn ask<Q: Question>(
 ) -> impl Future<Output = Result<Q::Answer, NotAgreed>> + Send + use<Q> {
     let (reply, answer) = oneshot::channel();
     // undeliverable, the question is dropped, and with it the way back
-    let _ = controller.send(ControllerMessage::Ask { question: question.wrap(), reply });
+    let (question, origin) = (question.wrap(), Origin::Here);
+    let _ = controller.send(ControllerMessage::Ask { question, origin, reply });
     async move {
-        let answer = answer.await.unwrap_or(Err(NotAgreed))?;
-        Q::unwrap(answer).ok_or(NotAgreed)
+        let agreed = answer.await.unwrap_or(Err(NotAgreed))?;
+        Q::unwrap(agreed.answer).ok_or(NotAgreed)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use metadata::{
 };
 use protocol::BrokerEpoch;
 use supervision::{
-    Address, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable, Notice, NoticeEvent, Supervisor,
-    Tree,
+    Address, DynamicSupervisor, DynamicSupervisorSpec, LeaseTable, Supervisor, Tree,
 };
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::failure_notices::count_failures;
 use super::identity::identify;
 use super::{Node, NodeError, REGISTRATION_DEADLINE};
 use crate::admin::AdminArguments;
@@ -30,11 +30,12 @@ use crate::client_listener::{ClientListenerArguments, ConnectionCount};
 use crate::client_session::deadline::ConnectionDeadlines;
 use crate::controller::{ControllerArguments, Refused};
 use crate::group_directory::GroupDirectory;
+use crate::lifeline::Lifeline;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
 use crate::log_maintenance::MaintenanceArguments;
 use crate::metadata_publisher::PublisherArguments;
 use crate::metadata_quorum::{AppliedImage, QuorumArguments, QuorumCell};
-use crate::metrics::{Metrics, PlaceLabel};
+use crate::metrics::Metrics;
 use crate::partition_directory::PartitionDirectory;
 use crate::partition_house::{PartitionHouse, supervisor_spec};
 use crate::peer_service::BrokerPeerService;
@@ -190,6 +191,8 @@ impl Opening {
             settings: ArcSwap::from_pointee(self.settings.clone()),
             partitions: PartitionDirectory::default(),
             controller,
+            lifecycle: Address::new(),
+            lifeline: Lifeline::default(),
             quorum: QuorumCell::default(),
             groups: GroupDirectory::new(groups.clone()),
             request_memory: RequestMemory::new(connections.request_memory_bytes),
@@ -378,25 +381,4 @@ fn remove_leftovers(house: &Arc<PartitionHouse>) {
         Ok(leftovers) => leftovers.into_iter().for_each(|path| house.remove_later(path)),
         Err(error) => warn!(%error, "could not look for deleted partitions"),
     }
-}
-
-/// Failures in the tree are counted and logged, once, here.
-fn count_failures(broker: &Arc<Broker>) {
-    let of = Arc::downgrade(broker);
-    broker.tree.subscribe(Arc::new(move |notice: &Notice| {
-        let Some(broker) = of.upgrade() else { return };
-        let supervisor = Path::new(&notice.path).parent().map(|path| path.display().to_string());
-        let label = PlaceLabel { supervisor: supervisor.unwrap_or_default() };
-        match &notice.event {
-            NoticeEvent::Failed { reason, delay } => {
-                warn!(path = %notice.path, %reason, ?delay, "an actor failed");
-                broker.metrics.actor_failures.get_or_create(&label).inc();
-            }
-            NoticeEvent::Quarantined { .. } => {
-                error!(path = %notice.path, event = ?notice.event, "an actor is in quarantine");
-                broker.metrics.actor_quarantines.get_or_create(&label).inc();
-            }
-            event => tracing::debug!(path = %notice.path, ?event, "the tree changed"),
-        }
-    }));
 }

@@ -1,18 +1,21 @@
-//! The orderly stop: no new connections, requests finish, logs are flushed and closed, then the
+//! The orderly stop: others lead first, then no new connections, requests finish, logs are flushed and closed, then the
 //! directory says so.
 
 use std::time::Duration;
 
 use supervision::ExitReason;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::Node;
+use crate::broker_lifecycle::LifecycleMessage;
 use crate::log_maintenance::write_checkpoints;
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::ports::storage_executor::run_blocking;
 
+/// How long others may take to lead what this node led.
+const HAND_OVER_DEADLINE: Duration = Duration::from_secs(5);
 /// How long flushing and closing all logs may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -20,6 +23,7 @@ impl Node {
     /// Stops in order within `deadline`; what is not done by then is killed.
     pub async fn stop(self, deadline: Duration) -> ExitReason {
         let started = Instant::now();
+        self.hand_over(HAND_OVER_DEADLINE.min(deadline / 2)).await;
         self.stop_clients().await;
         let all_closed = self.close_logs(started + deadline.min(CLOSE_DEADLINE)).await;
         self.leave_notes(all_closed).await;
@@ -27,6 +31,19 @@ impl Node {
         let reason = self.root.shutdown(rest).await;
         info!(all_closed, elapsed = ?started.elapsed(), "stopped");
         reason
+    }
+
+    /// Others lead what this node led before its clients are sent away: they find the new leaders
+    /// at once, and hardly notice.
+    async fn hand_over(&self, deadline: Duration) {
+        if !self.broker.settings.load().liveness.controlled_shutdown {
+            return;
+        }
+        let (reply, may_stop) = oneshot::channel();
+        let _ = self.broker.lifecycle.send(LifecycleMessage::Stop { reply });
+        if !matches!(timeout(deadline, may_stop).await, Ok(Ok(()))) {
+            warn!("stops without having handed over what it leads");
+        }
     }
 
     async fn stop_clients(&self) {

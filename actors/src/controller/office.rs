@@ -1,0 +1,185 @@
+//! What a controller has while it decides: the rules on their working image, what they decided and
+//! is not agreed on yet, who waits for it, and who is alive.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use metadata::controller::Controller as Rules;
+use metadata::{BrokerLiveness, ClusterImage, Incarnation, MetadataRecord};
+use protocol::{BrokerEpoch, BrokerId, TopicId};
+use tracing::{info, warn};
+
+use super::deciding::{Circumstances, decide};
+use super::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed};
+use super::{Asked, Reply};
+use crate::broker::Broker;
+
+/// An answer with the way back.
+pub(super) type PendingAnswer = (AnyAnswer, Reply);
+
+/// See the head of this file.
+pub(super) struct Office {
+    /// The quorum's term; decisions are proposed for it alone.
+    pub(super) term: u64,
+    rules: Rules,
+    records: Vec<MetadataRecord>,
+    /// Answers that wait for the records above.
+    answers: Vec<PendingAnswer>,
+    /// Answers that wait for the entry under way; `None` while none is.
+    under_way: Option<Vec<PendingAnswer>>,
+    is_scheduled: bool,
+    liveness: BrokerLiveness,
+    /// When the timer of [`BrokerLiveness::next_deadline`] goes off.
+    pub(super) liveness_due: Option<Instant>,
+}
+
+impl Office {
+    /// All clocks start anew, so that a change of controller fences nobody by itself.
+    pub(super) fn new(term: u64, image: ClusterImage, broker: &Broker, now: Instant) -> Self {
+        let session_timeout = broker.settings.load().liveness.session_timeout;
+        let liveness = BrokerLiveness::new(now, session_timeout, &image);
+        Self {
+            term,
+            rules: Rules::new(image, Arc::clone(&broker.given)),
+            records: Vec::new(),
+            answers: Vec::new(),
+            under_way: None,
+            is_scheduled: false,
+            liveness,
+            liveness_due: None,
+        }
+    }
+
+    /// Asks the rules, and keeps the answer until what they decided is agreed on.
+    pub(super) fn on_asked(&mut self, broker: &Broker, asked: Asked) {
+        let now = tokio::time::Instant::now().into_std();
+        let Asked { question, origin, reply } = asked;
+        let sign_of_life = sign_of_life(&question);
+        let liveness = &self.liveness;
+        let circumstances = Circumstances {
+            cluster_id: broker.cluster_id,
+            origin,
+            is_alive: &|broker| liveness.is_alive(now, broker),
+            new_id: &|| TopicId(broker.ports.rng.uuid()),
+        };
+        let answer = decide(&mut self.rules, question, &circumstances);
+        match (sign_of_life, &answer) {
+            (Some((broker, epoch)), AnyAnswer::Heartbeat(Ok(_))) => {
+                self.liveness.on_heartbeat(now, broker, epoch);
+            }
+            (_, AnyAnswer::RegisterBroker(Ok(epoch))) => {
+                if let Some(broker) = self.broker_of(*epoch) {
+                    self.liveness.on_heartbeat(now, broker, *epoch);
+                }
+            }
+            _ => {}
+        }
+        let decided = self.rules.take_records();
+        // heartbeats are many and mostly change nothing: they wait for no entry
+        let is_answered_at_once = decided.is_empty()
+            && matches!(&answer, AnyAnswer::Heartbeat(Ok(answer)) if !answer.may_stop)
+            || matches!(&answer, AnyAnswer::Heartbeat(Err(_)));
+        self.records.extend(decided);
+        if is_answered_at_once {
+            give(vec![(answer, reply)], 0);
+        } else {
+            self.answers.push((answer, reply));
+        }
+    }
+
+    fn broker_of(&self, epoch: BrokerEpoch) -> Option<BrokerId> {
+        let found = self.rules.image().brokers().find(|state| state.epoch() == epoch);
+        found.map(|state| state.id())
+    }
+
+    /// Whether somebody waits for an entry that nobody has scheduled; true once.
+    pub(super) fn may_schedule(&mut self) -> bool {
+        let is_idle = self.answers.is_empty() && self.records.is_empty();
+        let is_due = !is_idle && self.under_way.is_none() && !self.is_scheduled;
+        self.is_scheduled |= is_due;
+        is_due
+    }
+
+    /// The records of the next entry; `None` while one is under way or nothing is to change.
+    pub(super) fn take_batch(&mut self, broker: &Arc<Broker>) -> Option<Vec<MetadataRecord>> {
+        self.is_scheduled = false;
+        if self.under_way.is_some() {
+            return None;
+        }
+        let answers = std::mem::take(&mut self.answers);
+        if self.records.is_empty() {
+            self.give_unchanged(broker, answers);
+            return None;
+        }
+        self.under_way = Some(answers);
+        Some(std::mem::take(&mut self.records))
+    }
+
+    /// Nothing was to change: the answers rest on what has been agreed on.
+    fn give_unchanged(&self, broker: &Arc<Broker>, answers: Vec<PendingAnswer>) {
+        if answers.is_empty() {
+            return;
+        }
+        let (broker, index) = (Arc::clone(broker), self.rules.image().version());
+        tokio::spawn(async move {
+            broker.image.reached(index).await;
+            give(answers, index);
+        });
+    }
+
+    /// The entry under way was agreed on; gives those who waited for it.
+    pub(super) fn committed(&mut self, index: u64) -> Vec<PendingAnswer> {
+        self.rules.on_committed(index);
+        self.under_way.take().unwrap_or_default()
+    }
+
+    /// It decides no more.
+    pub(super) fn close(self) {
+        for (_, reply) in self.answers.into_iter().chain(self.under_way.into_iter().flatten()) {
+            let _ = reply.send(Err(NotAgreed));
+        }
+    }
+
+    /// A process is known to be gone, if it is still the registered one.
+    pub(super) fn on_death(&mut self, now: Instant, broker: BrokerId, incarnation: Incarnation) {
+        let state = self.rules.image().broker(broker);
+        if let Some(state) = state.filter(|state| state.registration.incarnation == incarnation) {
+            let epoch = state.epoch();
+            self.liveness.on_death(now, broker, epoch);
+        }
+    }
+
+    /// Takes whoever has been silent for too long out of everything.
+    pub(super) fn fence_silent(&mut self, now: Instant) {
+        for (broker, epoch) in self.liveness.expired(now) {
+            match self.rules.fence_broker(broker, epoch) {
+                Ok(()) => info!(%broker, %epoch, "silent for too long, or gone: fenced"),
+                // it has registered anew meanwhile, or left
+                Err(refusal) => warn!(%broker, %refusal, "not fenced"),
+            }
+        }
+        let decided = self.rules.take_records();
+        self.records.extend(decided);
+    }
+
+    /// When somebody may have been silent for too long.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.liveness.next_deadline()
+    }
+}
+
+fn sign_of_life(question: &AnyQuestion) -> Option<(BrokerId, BrokerEpoch)> {
+    match question {
+        AnyQuestion::Heartbeat(asked) => {
+            Some((asked.heartbeat.broker, asked.heartbeat.broker_epoch))
+        }
+        _ => None,
+    }
+}
+
+/// Answers those who waited for an entry.
+pub(super) fn give(answers: Vec<PendingAnswer>, index: u64) {
+    for (answer, reply) in answers {
+        let _ = reply.send(Ok(Agreed { index, answer }));
+    }
+}
