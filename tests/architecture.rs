@@ -95,6 +95,22 @@ const LAYERS: &[Layer] = &[
         documented: false,
     },
     Layer {
+        name: "logcheck",
+        ours: &[],
+        forbidden_crates: RUNTIME_AND_CHANCE,
+        // Its program opens the file that it is given.
+        forbidden_words: &[
+            "std::net",
+            "std::thread",
+            "Instant::now",
+            "SystemTime::now",
+            "Uuid::new_v4",
+            "async fn",
+            ".await",
+        ],
+        documented: true,
+    },
+    Layer {
         name: "xtask",
         ours: &[],
         forbidden_crates: RUNTIME,
