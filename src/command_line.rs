@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::cluster::ClusterCommandArguments;
 use crate::commands::consume::ConsumeArguments;
 use crate::commands::group::GroupArguments;
 use crate::commands::log::LogArguments;
@@ -22,6 +23,7 @@ Start with:
   echo 'two tickets' | callboard produce orders
   callboard consume orders --from-beginning
   callboard tree                                 who runs in the broker
+  callboard cluster up                           three brokers, for a trial of a cluster
 
 The commands of clients find the broker by --bootstrap or CALLBOARD_BOOTSTRAP, and work with
 Apache Kafka too. `callboard help COMMAND` explains each.")]
@@ -38,6 +40,7 @@ pub enum Command {
     Produce(Box<ProduceArguments>),
     Consume(Box<ConsumeArguments>),
     Group(GroupArguments),
+    Cluster(Box<ClusterCommandArguments>),
     Tree(TreeArguments),
     Log(LogArguments),
 }

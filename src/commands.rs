@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub mod cluster;
 mod cluster_arguments;
 pub mod consume;
 pub mod group;
@@ -26,6 +27,7 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         Command::Produce(arguments) => Box::pin(produce::run(*arguments)).await,
         Command::Consume(arguments) => Box::pin(consume::run(*arguments)).await,
         Command::Group(arguments) => Box::pin(group::run(arguments)).await,
+        Command::Cluster(arguments) => Box::pin(cluster::run(*arguments)).await,
         Command::Tree(arguments) => tree::run(arguments).await,
         Command::Log(arguments) => log::run(&arguments),
     };

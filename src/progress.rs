@@ -50,6 +50,31 @@ impl Progress {
     }
 }
 
+/// Things of a known number that are done one after the other.
+pub struct Steps {
+    bar: ProgressBar,
+}
+
+impl Steps {
+    /// Shows itself if standard error is a terminal.
+    pub fn new(count: usize, what: &'static str) -> Self {
+        let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX))
+            .with_style(style("[{bar:30}] {pos} of {len} {msg}"))
+            .with_message(what);
+        Self { bar }
+    }
+
+    /// So many are done.
+    pub fn show(&self, done: usize) {
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+    }
+
+    /// Takes it off the screen.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates above are valid, as a test shows")
 }
