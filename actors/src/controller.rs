@@ -22,6 +22,7 @@
 //! nobody was told of it. Its mailbox is bounded by who asks: a session, a replica, a lifecycle has
 //! one question each. It never waits for a disk.
 
+mod announcing;
 mod deciding;
 mod forwarding;
 mod links;
@@ -36,6 +37,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use supervision::{Address, Counted};
 use tokio::sync::oneshot;
 
+pub use self::announcing::take_up_roles;
 use self::links::{LinkWatch, watch_links};
 use self::office::Office;
 pub use self::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed, Question, Refused, ask};
@@ -74,6 +76,8 @@ pub enum ControllerMessage {
     LostLinksDue,
     /// From itself: somebody may have been silent for too long.
     LivenessDue,
+    /// From itself: preferred leaders that are back are to lead again.
+    LeadersDue,
     /// From itself: everything decided so far is one entry.
     ProposeDue,
     /// From the quorum: what became of the entry under way.
@@ -172,6 +176,7 @@ impl Actor for ControllerActor {
             ControllerMessage::LinksChanged => state.on_links_changed(&myself),
             ControllerMessage::LostLinksDue => state.on_lost_links_due(&myself),
             ControllerMessage::LivenessDue => state.on_liveness_due(&myself),
+            ControllerMessage::LeadersDue => state.on_leaders_due(&myself),
             ControllerMessage::ProposeDue => state.on_propose_due(&myself),
             ControllerMessage::Agreed { proposal, outcome } => {
                 state.on_agreed(proposal, outcome, &myself);

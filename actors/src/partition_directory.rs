@@ -126,9 +126,13 @@ impl PartitionPlace {
         self.decided.load_full()
     }
 
-    /// Remembers what the cluster has agreed on.
-    pub fn set_decided(&self, decided: Arc<PartitionState>) {
-        self.decided.store(decided);
+    /// Remembers what the cluster has agreed on, unless newer is known; says whether it is news. It
+    /// comes by two ways, which may overtake each other.
+    pub fn set_decided(&self, decided: Arc<PartitionState>) -> bool {
+        let is_news = |known: &PartitionState| known.partition_epoch < decided.partition_epoch;
+        let before =
+            self.decided.rcu(|known| Arc::clone(if is_news(known) { &decided } else { known }));
+        is_news(&before)
     }
 
     /// Whether the log is about to be opened for the first time since the process started; true

@@ -83,13 +83,14 @@ async fn dispatch(
         | MessageKind::AskController
         | MessageKind::ElectLeader
         | MessageKind::ChangeInSyncReplicas => controller::answer_peer(broker, kind, body).await,
+        MessageKind::BecomeLeader | MessageKind::BecomeFollower => {
+            controller::take_up_roles(broker, body)
+        }
         MessageKind::Vote
         | MessageKind::AppendEntries
         | MessageKind::InstallSnapshot
         | MessageKind::JoinCluster
         | MessageKind::AskQuorum
-        | MessageKind::BecomeLeader
-        | MessageKind::BecomeFollower
         | MessageKind::FollowerFetch
         | MessageKind::FlushProgress => Err(AnswerStatus::NotNow),
     }

@@ -50,6 +50,8 @@ impl Controller {
             self.stop_broker(broker, broker_epoch)?;
         } else if was_fenced && heartbeat.has_caught_up && !heartbeat.wants_fence {
             self.unfence_broker(broker, broker_epoch)?;
+            // what cannot be now is tried again with the next broker
+            let _ = self.attempt(Self::raise_internal_replication);
         }
         // heartbeats are many: what costs a walk through the replicas is asked of few
         let stops = heartbeat.wants_to_stop;

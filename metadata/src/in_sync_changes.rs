@@ -4,6 +4,9 @@
 //! the state that it was told last (partition epoch). It names the broker epoch of every member,
 //! so that a broker that started anew meanwhile, perhaps with an empty disk, does not get in by
 //! what its predecessor had fetched (KIP-903).
+//!
+//! Every accepted change raises the partition epoch, also one that names the ISR as it is: so a
+//! leader withdraws a change of which a copy may still be on its way.
 
 use std::sync::Arc;
 
@@ -66,7 +69,7 @@ impl Controller {
         self.settle(change.key, move |mut transition| {
             transition.next.isr = isr;
             transition.next.leader_is_recovering &= !has_recovered;
-            transition.complete_reassignment()
+            transition.complete_reassignment().confirm()
         })
     }
 

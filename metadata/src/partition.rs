@@ -128,6 +128,13 @@ impl PartitionState {
         self.isr.contains(&broker)
     }
 
+    /// Whether the preferred leader, the first of those assigned, is in sync and does not lead.
+    #[must_use]
+    pub fn awaits_preferred_leader(&self) -> bool {
+        let preferred = self.assigned_replicas.first().copied();
+        preferred.is_some_and(|broker| self.is_in_sync(broker) && self.leader != preferred)
+    }
+
     /// Whether a reassignment is under way.
     #[must_use]
     pub fn is_being_reassigned(&self) -> bool {

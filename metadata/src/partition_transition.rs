@@ -27,6 +27,7 @@ pub(crate) struct Transition<'a> {
     deposed: Option<BrokerId>,
     preferred: Option<BrokerId>,
     allows_unclean: bool,
+    is_confirmed: bool,
 }
 
 impl<'a> Transition<'a> {
@@ -39,6 +40,7 @@ impl<'a> Transition<'a> {
             deposed: None,
             preferred: None,
             allows_unclean: false,
+            is_confirmed: false,
         }
     }
 
@@ -75,6 +77,13 @@ impl<'a> Transition<'a> {
     /// Somebody takes it on himself that committed records are lost.
     pub(crate) fn allow_unclean(mut self) -> Self {
         self.allows_unclean = true;
+        self
+    }
+
+    /// The state gets a new partition epoch also where nothing else changes: what was asked for on
+    /// the basis of this one, and may still be on its way, is refused from here on.
+    pub(crate) fn confirm(mut self) -> Self {
+        self.is_confirmed = true;
         self
     }
 
@@ -164,7 +173,7 @@ impl<'a> Transition<'a> {
         if self.next.leader != self.present.leader || self.deposed.is_some() {
             self.next.leader_epoch = self.present.leader_epoch.next();
         }
-        if self.next == *self.present {
+        if self.next == *self.present && !self.is_confirmed {
             return None;
         }
         self.next.partition_epoch = self.present.partition_epoch.next();

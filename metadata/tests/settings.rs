@@ -17,6 +17,7 @@ const KAFKA: &str = include_str!("settings/kafka_4.3.1.tsv");
 const OWN_DEFAULTS: &[&str] = &[
     "broker.heartbeat.interval.ms",
     "broker.session.timeout.ms",
+    "leader.imbalance.check.interval.seconds",
     "listener.security.protocol.map",
     "listeners",
     "log.dirs",

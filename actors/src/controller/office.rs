@@ -1,21 +1,36 @@
 //! What a controller has while it decides: the rules on their working image, what they decided and
 //! is not agreed on yet, who waits for it, and who is alive.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use metadata::controller::Controller as Rules;
-use metadata::{BrokerLiveness, ClusterImage, Incarnation, MetadataRecord};
+use metadata::{
+    BrokerLiveness, ClusterImage, ElectionKind, Incarnation, MetadataRecord, PartitionKey,
+};
 use protocol::{BrokerEpoch, BrokerId, TopicId};
 use tracing::{info, warn};
 
+use super::announcing::{Changed, announce, with_new_leader};
 use super::deciding::{Circumstances, decide};
 use super::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed};
 use super::{Asked, Reply};
 use crate::broker::Broker;
 
+/// Leaders that are put back in one entry.
+const ELECTIONS_MAX: usize = 1000;
+
 /// An answer with the way back.
 pub(super) type PendingAnswer = (AnyAnswer, Reply);
+
+/// An entry that is to be agreed on.
+struct UnderWay {
+    /// Answers that wait for it.
+    answers: Vec<PendingAnswer>,
+    /// Partitions that get a new leader by it.
+    changed: Changed,
+}
 
 /// See the head of this file.
 pub(super) struct Office {
@@ -25,8 +40,11 @@ pub(super) struct Office {
     records: Vec<MetadataRecord>,
     /// Answers that wait for the records above.
     answers: Vec<PendingAnswer>,
-    /// Answers that wait for the entry under way; `None` while none is.
-    under_way: Option<Vec<PendingAnswer>>,
+    /// The entry that is to be agreed on; one at a time.
+    under_way: Option<UnderWay>,
+    /// Partitions whose preferred leader could lead and does not.
+    misplaced: BTreeSet<PartitionKey>,
+    has_leaders_timer: bool,
     is_scheduled: bool,
     liveness: BrokerLiveness,
     /// When the timer of [`BrokerLiveness::next_deadline`] goes off.
@@ -38,12 +56,15 @@ impl Office {
     pub(super) fn new(term: u64, image: ClusterImage, broker: &Broker, now: Instant) -> Self {
         let session_timeout = broker.settings.load().liveness.session_timeout;
         let liveness = BrokerLiveness::new(now, session_timeout, &image);
+        let misplaced = misplaced_in(&image);
         Self {
             term,
             rules: Rules::new(image, Arc::clone(&broker.given)),
             records: Vec::new(),
             answers: Vec::new(),
             under_way: None,
+            misplaced,
+            has_leaders_timer: false,
             is_scheduled: false,
             liveness,
             liveness_due: None,
@@ -111,8 +132,11 @@ impl Office {
             self.give_unchanged(broker, answers);
             return None;
         }
-        self.under_way = Some(answers);
-        Some(std::mem::take(&mut self.records))
+        let records = std::mem::take(&mut self.records);
+        let changed = with_new_leader(&broker.image.load(), &records);
+        self.note_misplaced(&records);
+        self.under_way = Some(UnderWay { answers, changed });
+        Some(records)
     }
 
     /// Nothing was to change: the answers rest on what has been agreed on.
@@ -127,15 +151,54 @@ impl Office {
         });
     }
 
-    /// The entry under way was agreed on; gives those who waited for it.
-    pub(super) fn committed(&mut self, index: u64) -> Vec<PendingAnswer> {
+    /// The entry under way was agreed on: new leaders are told, and those who waited for it are
+    /// answered once the image shows it.
+    pub(super) fn on_agreed(&mut self, broker: &Arc<Broker>, index: u64) {
         self.rules.on_committed(index);
-        self.under_way.take().unwrap_or_default()
+        let Some(UnderWay { answers, changed }) = self.under_way.take() else { return };
+        announce(broker, self.rules.image(), index, &changed);
+        let broker = Arc::clone(broker);
+        tokio::spawn(async move {
+            broker.image.reached(index).await;
+            give(answers, index);
+        });
+    }
+
+    fn note_misplaced(&mut self, records: &[MetadataRecord]) {
+        for record in records {
+            if let MetadataRecord::PartitionChanged { key, state } = record {
+                match state.awaits_preferred_leader() {
+                    true => drop(self.misplaced.insert(*key)),
+                    false => drop(self.misplaced.remove(key)),
+                }
+            }
+        }
+    }
+
+    /// Whether a timer is to be started at whose end leaders are put back; true once.
+    pub(super) fn may_start_leaders_timer(&mut self) -> bool {
+        let may = !self.misplaced.is_empty() && !self.has_leaders_timer;
+        self.has_leaders_timer |= may;
+        may
+    }
+
+    /// Lets the preferred leaders lead again, some at a time.
+    pub(super) fn put_leaders_back(&mut self) {
+        self.has_leaders_timer = false;
+        for _ in 0..ELECTIONS_MAX {
+            let Some(key) = self.misplaced.pop_first() else { break };
+            // one that cannot lead now is noted again when it joins the in-sync replicas
+            let _ = self.rules.elect_leader(key, ElectionKind::Preferred);
+        }
+        let decided = self.rules.take_records();
+        self.records.extend(decided);
     }
 
     /// It decides no more.
     pub(super) fn close(self) {
-        for (_, reply) in self.answers.into_iter().chain(self.under_way.into_iter().flatten()) {
+        let under_way = self.under_way.into_iter().flat_map(|under_way| under_way.answers);
+        let waiting = self.answers.into_iter().chain(under_way);
+        for (_, reply) in waiting {
             let _ = reply.send(Err(NotAgreed));
         }
     }
@@ -166,6 +229,15 @@ impl Office {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.liveness.next_deadline()
     }
+}
+
+fn misplaced_in(image: &ClusterImage) -> BTreeSet<PartitionKey> {
+    let partitions = image.topics().flat_map(|topic| {
+        let awaiting = topic.indexed_partitions();
+        let awaiting = awaiting.filter(|(_, state)| state.awaits_preferred_leader());
+        awaiting.map(|(index, _)| PartitionKey::new(topic.id, index))
+    });
+    partitions.collect()
 }
 
 fn sign_of_life(question: &AnyQuestion) -> Option<(BrokerId, BrokerEpoch)> {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::office::{Office, give};
+use super::office::Office;
 use super::{ControllerMessage, ControllerState, Myself, Standing};
 use crate::metadata_quorum::{ProposalError, QuorumMessage};
 
@@ -26,6 +26,24 @@ impl ControllerState {
             let _ = myself.cast(ControllerMessage::ProposeDue.into());
         }
         self.schedule_liveness(myself);
+        self.schedule_leaders(myself);
+    }
+
+    /// A preferred leader that is back leads again after a while, so that one that comes and goes
+    /// takes nobody along.
+    fn schedule_leaders(&mut self, myself: &Myself) {
+        let Standing::InOffice(office) = &mut self.standing else { return };
+        let settings = self.arguments.broker.settings.load();
+        if settings.leaders.rebalance && office.may_start_leaders_timer() {
+            let interval = settings.leaders.imbalance_check_interval;
+            myself.send_after(interval, || ControllerMessage::LeadersDue.into());
+        }
+    }
+
+    pub(super) fn on_leaders_due(&mut self, myself: &Myself) {
+        let Standing::InOffice(office) = &mut self.standing else { return };
+        office.put_leaders_back();
+        self.schedule(myself);
     }
 
     pub(super) fn on_propose_due(&mut self, myself: &Myself) {
@@ -93,17 +111,5 @@ impl ControllerState {
         }
         // whose link went before this one had a say
         self.on_lost_links_due(myself);
-    }
-}
-
-impl Office {
-    /// An entry was agreed on: those who waited for it are answered once the image shows it.
-    fn on_agreed(&mut self, broker: &std::sync::Arc<crate::broker::Broker>, index: u64) {
-        let answers = self.committed(index);
-        let broker = std::sync::Arc::clone(broker);
-        tokio::spawn(async move {
-            broker.image.reached(index).await;
-            give(answers, index);
-        });
     }
 }

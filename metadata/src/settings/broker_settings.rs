@@ -38,6 +38,8 @@ pub struct BrokerSettings {
     pub offsets: OffsetsSettings,
     /// How nodes watch each other.
     pub liveness: LivenessSettings,
+    /// How leaderships are spread.
+    pub leaders: LeaderSettings,
     /// How replicas follow.
     pub replication: ReplicationSettings,
     /// How often logs are looked through for segments that may go.
@@ -158,6 +160,15 @@ pub struct LivenessSettings {
     pub request_timeout: Duration,
 }
 
+/// How leaderships are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaderSettings {
+    /// Whether preferred leaders that are in sync again are made leaders by themselves.
+    pub rebalance: bool,
+    /// How long they wait.
+    pub imbalance_check_interval: Duration,
+}
+
 /// How replicas follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplicationSettings {
@@ -192,6 +203,12 @@ impl BrokerSettings {
                 session_timeout: values.duration("broker.session.timeout.ms"),
                 controlled_shutdown: values.truth("controlled.shutdown.enable"),
                 request_timeout: values.duration("request.timeout.ms"),
+            },
+            leaders: LeaderSettings {
+                rebalance: values.truth("auto.leader.rebalance.enable"),
+                imbalance_check_interval: Duration::from_secs(
+                    values.number("leader.imbalance.check.interval.seconds"),
+                ),
             },
             replication: ReplicationSettings {
                 lag_max: values.duration("replica.lag.time.max.ms"),

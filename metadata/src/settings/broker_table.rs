@@ -33,6 +33,13 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         Any,
         "Whether a client that asks for a topic that does not exist gets it created.",
     ),
+    SettingDefinition::new(
+        "auto.leader.rebalance.enable",
+        Boolean,
+        "true",
+        Any,
+        "Whether preferred leaders that are in sync again are made leaders by themselves.",
+    ),
     // Kafka: 2000 and 9000; here a silent broker is to be noticed within a second
     SettingDefinition::new(
         "broker.heartbeat.interval.ms",
@@ -190,6 +197,14 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         "6000",
         AtLeast(1),
         "The shortest session timeout that a group member may ask for.",
+    ),
+    // Kafka: 300; a node that is back takes its share of the load sooner
+    SettingDefinition::new(
+        "leader.imbalance.check.interval.seconds",
+        Long,
+        "10",
+        AtLeast(1),
+        "How long preferred leaders that are in sync again wait until they lead.",
     ),
     SettingDefinition::new(
         "listener.security.protocol.map",
