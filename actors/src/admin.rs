@@ -25,6 +25,7 @@ use tracing::info;
 
 use crate::broker::Broker;
 use crate::client_listener::ConnectionCount;
+use crate::partition_directory::PartitionPlace;
 
 /// What the server is told.
 pub enum AdminMessage {
@@ -137,12 +138,15 @@ async fn readyz(State(arguments): State<AdminArguments>) -> Response {
     "ready\n".into_response()
 }
 
-/// Partitions that have not served since the node started. Those that failed afterwards, or are in
+/// Partitions that this node should lead and that have not served since it started. Those that failed afterwards, or are in
 /// quarantine, do not count: a node taken out of service for them would make the failure of one
 /// partition the failure of all.
 fn partitions_starting(broker: &Broker) -> usize {
     let mut places = broker.partitions.places();
-    places.retain(|place| place.view().is_none() && !place.last_led_epoch().is_known());
+    let leads = |place: &PartitionPlace| place.decided().leader == Some(broker.id);
+    let serves =
+        |place: &PartitionPlace| place.view().is_some() || place.last_led_epoch().is_known();
+    places.retain(|place| leads(place) && !serves(place));
     if places.is_empty() {
         return 0;
     }

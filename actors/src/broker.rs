@@ -27,6 +27,7 @@ use crate::peer_messages::PeerCaller;
 use crate::ports::Ports;
 use crate::ports::peers::PeerIdentity;
 use crate::producer_ids::ProducerIds;
+use crate::quarantine_reporter::QuarantineReporterMessage;
 use crate::read_view::ReadView;
 use crate::request_memory::RequestMemory;
 
@@ -150,6 +151,8 @@ pub struct Broker {
     pub lifeline: Lifeline,
     /// Who leads the metadata quorum, and whether this node does.
     pub quorum: QuorumCell,
+    /// Who tells the controller of replicas in quarantine.
+    pub quarantine_reporter: Address<QuarantineReporterMessage>,
     /// The consumer groups of this node.
     pub groups: GroupDirectory,
     /// Ids for idempotent producers.

@@ -24,6 +24,7 @@ pub mod peer_messages;
 pub mod peer_service;
 pub mod ports;
 pub mod producer_ids;
+pub mod quarantine_reporter;
 pub mod read_view;
 pub mod request_memory;
 pub mod requests;
@@ -32,5 +33,5 @@ pub mod supervision_tree;
 pub mod view_waiters;
 
 pub use metadata::settings::{Alteration, SettingDefinition, SettingError};
-pub use metadata::{SettingErrors, StaticSettings, broker_settings};
+pub use metadata::{HostAndPort, SettingErrors, StaticSettings, broker_settings};
 pub use node::{Node, NodeError};

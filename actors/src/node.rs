@@ -142,6 +142,13 @@ impl Node {
         self.admin_address
     }
 
+    /// Ends the node as a crash does: nobody is told and nothing is flushed. For tests and
+    /// demonstrations.
+    pub async fn kill(self) {
+        self.root.actor().kill();
+        self.root.ended().await;
+    }
+
     /// Waits until the node has ended by itself; [`Node::ended`] says why. For whoever waits for
     /// something else at the same time: dropping the future loses nothing.
     pub async fn has_ended(&mut self) {

@@ -15,6 +15,7 @@ use crate::group_directory::offsets_expiry::OffsetsExpiry;
 use crate::log_maintenance::{LogMaintenance, MaintenanceArguments};
 use crate::metadata_publisher::{MetadataPublisher, PublisherArguments, PublisherMessage};
 use crate::metadata_quorum::{MetadataQuorum, QuorumArguments, QuorumMessage};
+use crate::quarantine_reporter::QuarantineReporter;
 
 /// How long an actor that only holds memory may take to end.
 const QUICK_END: Duration = Duration::from_secs(5);
@@ -109,6 +110,7 @@ fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
         .intensity(PATIENCE)
         .child(ChildSpec::actor("log_maintenance", move |_| (LogMaintenance, arguments.clone())))
         .child(OffsetsExpiry::child(&broker))
+        .child(QuarantineReporter::child(&broker, &broker.quarantine_reporter))
 }
 
 fn listeners_of(listeners: Vec<ClientListenerArguments>) -> SupervisorSpec {

@@ -8,6 +8,7 @@ use tracing::{error, warn};
 
 use crate::broker::Broker;
 use crate::metrics::PlaceLabel;
+use crate::quarantine_reporter::QuarantineReporterMessage;
 
 /// Failures in the tree are counted and logged, once, here.
 pub fn count_failures(broker: &Arc<Broker>) {
@@ -24,6 +25,8 @@ pub fn count_failures(broker: &Arc<Broker>) {
             NoticeEvent::Quarantined { .. } => {
                 error!(path = %notice.path, event = ?notice.event, "an actor is in quarantine");
                 broker.metrics.actor_quarantines.get_or_create(&label).inc();
+                // one that is being restarted looks for itself
+                let _ = broker.quarantine_reporter.send(QuarantineReporterMessage::Quarantined);
             }
             event => tracing::debug!(path = %notice.path, ?event, "the tree changed"),
         }

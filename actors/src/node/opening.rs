@@ -194,6 +194,7 @@ impl Opening {
             lifecycle: Address::new(),
             lifeline: Lifeline::default(),
             quorum: QuorumCell::default(),
+            quarantine_reporter: Address::new(),
             groups: GroupDirectory::new(groups.clone()),
             request_memory: RequestMemory::new(connections.request_memory_bytes),
             response_memory: RequestMemory::new(connections.request_memory_bytes),

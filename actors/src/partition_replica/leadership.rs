@@ -39,6 +39,9 @@ impl PartitionReplicaState {
         myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
         let decided = Arc::clone(&self.decided);
+        if self.was_given_up() {
+            self.ask_for_election(myself);
+        }
         if decided.leader != Some(self.arguments.this_broker) {
             return self.follow_nobody(&decided);
         }
@@ -55,6 +58,12 @@ impl PartitionReplicaState {
             return Ok(());
         }
         self.lead(&decided, myself)
+    }
+
+    /// Whether the cluster counts this replica as lost: one that comes out of quarantine has to say
+    /// that it is back.
+    fn was_given_up(&self) -> bool {
+        self.decided.offline_replicas.contains(&self.arguments.this_broker)
     }
 
     fn leads_under(&self, epoch: LeaderEpoch) -> bool {
@@ -125,7 +134,7 @@ impl PartitionReplicaState {
     /// Asks the controller for an epoch of its own, and keeps asking: the question may get lost.
     pub(super) fn ask_for_election(&mut self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
         let place = &self.arguments.place;
-        let is_settled = self.decided.leader_epoch > place.last_led_epoch();
+        let is_settled = self.decided.leader_epoch > place.last_led_epoch() && !self.was_given_up();
         if is_settled || self.machine.role() == Role::Leader {
             return;
         }
