@@ -18,5 +18,7 @@
 
 pub mod config;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use actors::{Node, NodeError, SettingErrors, StaticSettings};
