@@ -105,14 +105,14 @@ impl Placement {
             .map(|(node, _)| *node)
     }
 
-    /// The preferred leader stays where it is. Where it cannot, it is one that has the records
-    /// already, of those the one that is preferred least often.
+    /// The preferred leader stays where it is. Where it cannot, it is the one that is preferred
+    /// least often, of those one that has the records already.
     fn put_leader_first(&self, chosen: &mut [BrokerId], partition: &Partition) {
         let first = partition.assigned_replicas.first();
         let preferred = |node: &BrokerId| self.nodes.get(node).map_or(0, |load| load.preferred);
         let rank = |node: &BrokerId| {
             let has_records = partition.in_sync_replicas.contains(node);
-            (Some(node) != first, !has_records, preferred(node), *node)
+            (Some(node) != first, preferred(node), !has_records, *node)
         };
         if let Some(place) = (0..chosen.len()).min_by_key(|place| rank(&chosen[*place])) {
             chosen[..=place].rotate_right(1);

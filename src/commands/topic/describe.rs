@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use client::{
-    Admin, BrokerId, ConfigEntry, ConfigResource, ConfigSource, FoundOffset, Isolation,
+    Admin, BrokerId, ConfigEntry, ConfigResource, ConfigSource, Error, FoundOffset, Isolation,
     OffsetQuery, Topic, TopicName, TopicPartition,
 };
 use serde::Serialize;
@@ -43,6 +43,9 @@ struct DescribedPartition {
     leader_epoch: i32,
     replicas: Vec<i32>,
     in_sync_replicas: Vec<i32>,
+    /// Not in sync, but known to have every committed record, so that they may lead (KIP-966).
+    /// Nothing where the brokers do not tell.
+    eligible_leader_replicas: Option<Vec<i32>>,
     offline_replicas: Vec<i32>,
     /// The first offset that can be read.
     earliest: Option<i64>,
@@ -86,6 +89,11 @@ pub async fn run(admin: &Admin, arguments: &DescribeArguments) -> anyhow::Result
 async fn describe(admin: &Admin, topic: &Topic, all: bool) -> anyhow::Result<DescribedTopic> {
     let earliest = offsets(admin, topic, OffsetQuery::Earliest).await;
     let latest = offsets(admin, topic, OffsetQuery::Latest).await;
+    let eligible = match admin.eligible_leaders(std::slice::from_ref(&topic.name)).await {
+        Ok(eligible) => Some(eligible),
+        Err(Error::UnsupportedApi { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let entries = admin.describe_configs(&ConfigResource::Topic(topic.name.clone())).await?;
     let settings = entries.into_iter().filter(|entry| all || entry.source != ConfigSource::Default);
     let partitions = topic.partitions.iter().map(|partition| {
@@ -96,6 +104,10 @@ async fn describe(admin: &Admin, topic: &Topic, all: bool) -> anyhow::Result<Des
             leader_epoch: partition.leader_epoch.value(),
             replicas: numbers(&partition.assigned_replicas),
             in_sync_replicas: numbers(&partition.in_sync_replicas),
+            eligible_leader_replicas: eligible.as_ref().and_then(|eligible| {
+                let name = TopicPartition::new(topic.name.clone(), partition.index);
+                Some(numbers(eligible.get(&name)?))
+            }),
             offline_replicas: numbers(&partition.offline_replicas),
             earliest: earliest.get(&partition.index.0).copied(),
             latest: latest.get(&partition.index.0).copied(),
@@ -138,11 +150,13 @@ fn show(topic: &DescribedTopic, output: &mut Output) -> anyhow::Result<()> {
             partition.leader_epoch.to_string(),
             list(&partition.replicas),
             list(&partition.in_sync_replicas),
+            partition.eligible_leader_replicas.as_deref().map_or_else(|| "?".to_owned(), list),
             number(partition.earliest),
             number(partition.latest),
         ]
     });
-    let head = ["PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC", "EARLIEST", "LATEST"];
+    let head =
+        ["PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC", "ELIGIBLE", "EARLIEST", "LATEST"];
     output.line(table(&head, rows))?;
     let settings = topic.settings.iter().map(|setting| {
         let value = setting.value.clone().unwrap_or_default();
@@ -156,6 +170,9 @@ fn show(topic: &DescribedTopic, output: &mut Output) -> anyhow::Result<()> {
 }
 
 fn list(numbers: &[i32]) -> String {
+    if numbers.is_empty() {
+        return "-".to_owned();
+    }
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
