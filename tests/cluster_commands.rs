@@ -2,6 +2,7 @@
 //! its authors.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[expect(dead_code, reason = "each program of tests needs a part of it")]
 mod harness;
 
 use std::collections::HashMap;
