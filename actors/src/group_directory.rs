@@ -285,6 +285,9 @@ fn partition_of(
     group_id: &GroupId,
 ) -> Result<(PartitionIndex, Arc<PartitionPlace>), ErrorCode> {
     let image = broker.image.load();
+    if broker.is_cut_off() {
+        return Err(ErrorCode::NotCoordinator);
+    }
     let topic = image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
     let index = coordinator_partition(group_id.as_str(), topic.partition_count())
         .ok_or(ErrorCode::NotCoordinator)?;

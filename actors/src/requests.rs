@@ -4,14 +4,17 @@ pub mod api_versions;
 pub mod cluster;
 pub mod configs;
 pub mod controller_call;
+pub mod elections;
 pub mod fetch;
 pub mod groups;
+pub mod leader_hints;
 pub mod list_offsets;
 pub mod metadata;
 pub mod partition_lookup;
 pub mod produce;
 pub mod produce_batch;
 pub mod producer_ids;
+pub mod reassignments;
 pub mod records;
 pub mod topics;
 
@@ -33,15 +36,8 @@ use crate::request_memory::RequestPermit;
 
 /// The APIs that can be read and written but that [`route`] does not answer. Whoever adds an arm
 /// there takes the API out of this list, and with that it is advertised and accepted.
-const UNANSWERED: &[ApiKey] = &[
-    ApiKey::ElectLeaders,
-    ApiKey::AlterPartitionReassignments,
-    ApiKey::ListPartitionReassignments,
-    ApiKey::DescribeQuorum,
-    ApiKey::UnregisterBroker,
-    ApiKey::AddRaftVoter,
-    ApiKey::RemoveRaftVoter,
-];
+const UNANSWERED: &[ApiKey] =
+    &[ApiKey::DescribeQuorum, ApiKey::AddRaftVoter, ApiKey::RemoveRaftVoter];
 
 /// The APIs that a node serves: those that [`route`] answers, and no other.
 #[must_use]
@@ -155,6 +151,10 @@ pub async fn route(
         ApiKey::CreateTopics => topics::create_topics(&turn).await,
         ApiKey::DeleteTopics => topics::delete_topics(&turn).await,
         ApiKey::CreatePartitions => topics::create_partitions(&turn).await,
+        ApiKey::ElectLeaders => elections::elect_leaders(&turn).await,
+        ApiKey::AlterPartitionReassignments => reassignments::alter(&turn).await,
+        ApiKey::ListPartitionReassignments => reassignments::list(&turn),
+        ApiKey::UnregisterBroker => cluster::unregister_broker(&turn).await,
         ApiKey::DescribeConfigs => configs::describe_configs(&turn),
         ApiKey::AlterConfigs => configs::alter_configs(&turn).await,
         ApiKey::IncrementalAlterConfigs => configs::incremental_alter_configs(&turn).await,

@@ -25,6 +25,7 @@ use super::response_writer::ResponseWriter;
 use crate::broker::Broker;
 use crate::ports::net::ClientStream;
 use crate::request_memory::RequestPermit;
+use crate::requests::leader_hints::LeaderHints;
 use crate::requests::produce::ProduceInFlight;
 use crate::requests::{RequestContext, produce, route, unsupported_api_versions};
 
@@ -215,7 +216,8 @@ impl Connection {
             Err(error) => return Err(error.into()),
         };
         if request.key == ApiKey::Produce {
-            let in_flight = produce::begin(&self.broker, &request, permit)
+            let hints = LeaderHints::new(&self.broker, &self.context.listener);
+            let in_flight = produce::begin(&self.broker, &request, permit, hints)
                 .map_err(|error| ConnectionEnd::Body { key: request.key, error })?;
             self.produces.push_back(in_flight);
             return Ok(());

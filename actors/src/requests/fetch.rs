@@ -13,6 +13,7 @@ use protocol::primitives::Encoded;
 use protocol::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
 use tokio::time::{Instant, timeout_at};
 
+use super::leader_hints::LeaderHints;
 use super::partition_lookup::{check_leader_epoch, error_of_read};
 use super::{RequestContext, Turn};
 use crate::broker::Broker;
@@ -28,7 +29,9 @@ use crate::view_waiters::Bell;
 /// As every request.
 pub async fn answer(turn: &mut Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let request = turn.body::<FetchRequest>()?;
-    let response = fetch(turn.broker, turn.context, turn.frame.version, &request).await;
+    let version = turn.frame.version;
+    let mut response = fetch(turn.broker, turn.context, version, &request).await;
+    LeaderHints::new(turn.broker, &turn.context.listener).add_to_fetch(version, &mut response);
     turn.respond::<FetchRequest>(&response)
 }
 
@@ -189,6 +192,9 @@ impl<'a> Poll<'a> {
         data: &mut PartitionData,
     ) -> Result<(), ErrorCode> {
         let place = self.broker.place_of(topic, index)?;
+        if self.broker.is_cut_off() {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
         place.leave_bell(&self.bell);
         let view = place.view().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let known = LeaderEpoch::new(wanted.fetch.current_leader_epoch);

@@ -16,7 +16,7 @@ use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId};
 use tokio::time::timeout;
 
 use super::Turn;
-use super::cluster::OPERATIONS_UNKNOWN;
+use super::cluster::{OPERATIONS_UNKNOWN, controller_id};
 use crate::broker::{Broker, is_internal};
 use crate::client_session::connection::ConnectionEnd;
 use crate::controller::ask;
@@ -50,7 +50,7 @@ pub async fn metadata(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
         brokers: brokers(&image, turn),
         cluster_id: Some(WireString::from(turn.broker.cluster_id.to_string()))
             .filter(|_| version >= 2),
-        controller_id: turn.broker.id.0,
+        controller_id: controller_id(turn.broker, &image),
         topics,
         cluster_authorized_operations: OPERATIONS_UNKNOWN,
         ..MetadataResponse::default()

@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use super::leader_hints::LeaderHints;
 use super::produce_batch::{BatchRefusal, check_batch};
 use super::respond_to;
 use crate::broker::Broker;
@@ -41,6 +42,7 @@ pub struct ProduceInFlight {
     topics: SmallVec<[TopicInFlight; 1]>,
     /// When the request was whole.
     started: Instant,
+    hints: LeaderHints,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ pub fn begin(
     broker: &Broker,
     request: &RequestFrame,
     permit: RequestPermit,
+    hints: LeaderHints,
 ) -> Result<ProduceInFlight, DecodeError> {
     let body = request.body::<ProduceRequest>()?;
     let acks = Acks::from_wire(body.acks);
@@ -85,6 +88,7 @@ pub fn begin(
         deadline: Instant::now() + timeout,
         topics: body.topic_data.into_iter().map(|topic| turn.begin_topic(topic)).collect(),
         started: Instant::now(),
+        hints,
     })
 }
 
@@ -157,6 +161,9 @@ impl Turn<'_> {
         index: PartitionIndex,
     ) -> Result<Arc<PartitionPlace>, BatchRefusal> {
         self.broker.check_client_may_write(&topic.name)?;
+        if self.broker.is_cut_off() {
+            return Err(ErrorCode::NotLeaderOrFollower.into());
+        }
         Ok(self.broker.place_of(topic, index)?)
     }
 
@@ -231,7 +238,8 @@ impl ProduceInFlight {
             }
             return Ok(None);
         }
-        let response = ProduceResponse { responses, ..ProduceResponse::default() };
+        let mut response = ProduceResponse { responses, ..ProduceResponse::default() };
+        self.hints.add_to_produce(self.version, &mut response);
         respond_to::<ProduceRequest>(&response, self.version, self.correlation_id, self.bytes_max)
             .map(Some)
     }
