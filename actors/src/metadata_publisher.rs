@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use metadata::{
-    BrokerSettings, BrokerState, ClusterImage, ImageDelta, PartitionKey, PartitionState,
-    ReplicaChange, SettingResource, TopicSettings,
+    BrokerSettings, ClusterImage, ImageDelta, PartitionKey, PartitionState, ReplicaChange,
+    SettingResource, TopicSettings,
 };
 use protocol::{TopicId, TopicPartition};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -27,7 +27,6 @@ use crate::partition_directory::PartitionPlace;
 use crate::partition_house::PartitionHouse;
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::partition_settings::PartitionSettings;
-use crate::ports::peers::AddressBook;
 
 /// What the publisher is told.
 pub enum PublisherMessage {
@@ -54,8 +53,6 @@ pub struct MetadataPublisher;
 /// What the publisher knows.
 pub struct PublisherState {
     arguments: PublisherArguments,
-    /// Where the others were said to be.
-    book: AddressBook,
     /// Deletions under way: a topic made again under the same name waits for its directory.
     deletions: HashMap<TopicPartition, watch::Receiver<bool>>,
 }
@@ -70,8 +67,7 @@ impl Actor for MetadataPublisher {
         _myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let mut state =
-            PublisherState { arguments, deletions: HashMap::new(), book: AddressBook::default() };
+        let mut state = PublisherState { arguments, deletions: HashMap::new() };
         state.on_applied();
         Ok(state)
     }
@@ -103,7 +99,6 @@ impl PublisherState {
     fn on_applied(&mut self) {
         let broker = Arc::clone(&self.arguments.broker);
         let (older, newer) = (broker.image.load(), self.arguments.applied.load_full());
-        self.introduce_peers(&newer);
         if older.version() == newer.version() || !self.is_registered_in(&newer) {
             return;
         }
@@ -119,22 +114,6 @@ impl PublisherState {
         let deleted: Vec<_> = delta.topics_deleted.keys().copied().collect();
         if !deleted.is_empty() {
             broker.groups.on_topics_deleted(&broker, delta.topics_deleted.values());
-        }
-    }
-
-    /// Says where the others are, also before this node is registered: it asks them for that. An
-    /// image that knows nobody is that of a node that joins, and it knows better itself.
-    fn introduce_peers(&mut self, image: &ClusterImage) {
-        let broker = &self.arguments.broker;
-        let address = |state: &Arc<BrokerState>| {
-            let registration = &state.registration;
-            Some((registration.broker, registration.cluster_address.clone()?))
-        };
-        let mut book: AddressBook = image.brokers().filter_map(address).collect();
-        book.remove(&broker.id);
-        if book != self.book && !book.is_empty() {
-            broker.ports.peers.introduce(book.clone());
-            self.book = book;
         }
     }
 

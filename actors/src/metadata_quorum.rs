@@ -13,61 +13,72 @@
 //! that its fate is unknown. The library's tasks hold the lease of the directory, so that the next
 //! incarnation opens the log when they are gone. It decides nothing about the records.
 
+mod candidacy;
+mod joining;
+mod opening;
 mod quorum_entry;
 mod quorum_file;
+mod quorum_messages;
 mod quorum_view;
+mod quorum_voice;
 mod raft_identity;
 mod raft_log;
 mod raft_network;
 mod raft_state;
 mod raft_types;
 mod snapshot_file;
+mod snapshot_transfer;
 mod view_watch;
+mod voter_changes;
+mod voter_keeper;
+mod voter_plan;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use metadata::DirectoryId;
-use openraft::error::{Fatal, InitializeError, RaftError};
-use openraft::{BasicNode, Config, Raft, SnapshotPolicy};
+use metadata::{DirectoryId, HostAndPort};
+use openraft::Raft;
+use openraft::error::{Fatal, RaftError};
 use protocol::BrokerId;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use supervision::{Address, Lease, LeaseTable};
+use supervision::{Address, LeaseTable};
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
+use self::candidacy::Candidacy;
+use self::joining::Joining;
+use self::opening::OpenedQuorum;
 use self::quorum_entry::ProposedRecords;
-use self::quorum_file::QuorumFile;
+pub use self::quorum_messages::{AskQuorum, QuorumAnswer, QuorumRefusal};
 pub use self::quorum_view::{QuorumCell, QuorumMember, QuorumView};
-use self::raft_identity::{MemberAddress, identify};
-use self::raft_log::RaftLog;
-use self::raft_network::NoOtherVoters;
+use self::quorum_voice::{QuorumVoice, VoiceGuard};
+use self::raft_identity::MemberAddress;
 pub use self::raft_state::AppliedImage;
-use self::raft_state::{RaftState, SnapshotFiles};
 use self::raft_types::{EntryOutcome, QuorumTypes};
-use self::snapshot_file::MetadataSnapshot;
 use self::view_watch::ViewWatch;
+use self::voter_changes::VoterChanges;
+use self::voter_keeper::VoterKeeper;
 use crate::metadata_publisher::PublisherMessage;
+use crate::peer_messages::PeerCaller;
 use crate::ports::Ports;
-use crate::ports::storage_executor::run_blocking;
 
-/// Entries between two snapshots.
-const ENTRIES_PER_SNAPSHOT: u64 = 5_000;
-/// Entries that stay in the log after a snapshot, for voters that lag a little.
-const ENTRIES_KEPT: u64 = 1_000;
 /// How long the tasks of the incarnation before may take to let go of the directory.
 const LEASE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long the log may take to be applied.
-const CATCH_UP_DEADLINE: Duration = Duration::from_secs(60);
+/// The largest proposal, in bytes (inclusive): an entry goes to the others in one message. Some
+/// 30,000 changes of partitions.
+pub const PROPOSAL_BYTES_MAX: usize = 3 << 20;
 
 /// The time without a leader after which a voter stands for election, drawn between the two.
 const ELECTION_TIMEOUT_MIN_MS: u64 = 300;
 const ELECTION_TIMEOUT_MAX_MS: u64 = 500;
 const HEARTBEAT_MS: u64 = 100;
+/// After the leader's last message no voter votes for so long: the library has it as the longest
+/// election timeout.
+const LEASE: Duration = Duration::from_millis(ELECTION_TIMEOUT_MAX_MS);
 
 /// Why a proposal was not agreed on, or not known to be.
 #[derive(Clone, Debug, Error)]
@@ -77,6 +88,12 @@ pub enum ProposalError {
     OutOfTerm {
         /// Its term.
         term: u64,
+    },
+    /// The proposal does not fit into one entry, and never will.
+    #[error("a proposal of {length} bytes is too long for one entry")]
+    TooLong {
+        /// Its length.
+        length: usize,
     },
     /// This node does not lead the quorum, or stopped leading: the proposal may still be agreed on.
     #[error("the quorum did not take the proposal: {reason}")]
@@ -111,6 +128,14 @@ pub struct QuorumArguments {
     pub node: BrokerId,
     /// Its data directory's identity.
     pub directory_id: DirectoryId,
+    /// Whether a new directory begins a quorum of its own; else it joins one.
+    pub founds: bool,
+    /// Whom a node asks that belongs to no quorum yet.
+    pub seeds: Vec<HostAndPort>,
+    /// How many voters there should be: 1, 3 or 5.
+    pub voters_wanted: usize,
+    /// The way to the other nodes.
+    pub caller: PeerCaller,
     /// The quorum's directory.
     pub directory: PathBuf,
     /// Who may own which directory.
@@ -131,6 +156,9 @@ pub struct MetadataQuorum;
 /// What the quorum knows.
 pub struct QuorumState {
     raft: Raft<QuorumTypes>,
+    /// Ended with this: each holds the library's handle, and so the directory.
+    tasks: JoinSet<()>,
+    _voice: VoiceGuard,
     _view: ViewWatch,
 }
 
@@ -145,11 +173,16 @@ impl Actor for MetadataQuorum {
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let lease = arguments.leases.acquire(arguments.directory.clone(), LEASE_DEADLINE).await?;
-        let (raft_id, raft) = open(&arguments, lease).await?;
+        let opened = opening::open(&arguments, lease).await?;
+        let raft = opened.raft.clone();
         let view = ViewWatch::start(raft.metrics(), arguments.cell.clone());
-        found_alone(&raft, raft_id, arguments.directory_id).await?;
-        catch_up(&arguments.cell).await?;
-        Ok(QuorumState { raft, _view: view })
+        let (cell, caller) = (arguments.cell.clone(), arguments.caller.clone());
+        let changes = VoterChanges::new(raft.clone(), cell, caller);
+        let (voice, guard) = VoiceGuard::publish(QuorumVoice::new(&opened, changes));
+        let tasks = spawn_tasks(&arguments, &opened, &voice);
+        opening::found(&opened, &arguments).await?;
+        opening::catch_up(&arguments).await;
+        Ok(QuorumState { raft, tasks, _voice: guard, _view: view })
     }
 
     async fn handle(
@@ -190,14 +223,19 @@ impl Actor for MetadataQuorum {
 impl QuorumState {
     /// Proposes in a task of its own: agreement takes a flush, and the mailbox must not wait.
     fn on_propose(
-        &self,
+        &mut self,
         term: u64,
         records: Bytes,
         reply: oneshot::Sender<Result<u64, ProposalError>>,
         myself: ActorRef<QuorumMessage>,
     ) {
-        let raft = self.raft.clone();
-        tokio::spawn(async move {
+        let (raft, length) = (self.raft.clone(), records.len());
+        if length > PROPOSAL_BYTES_MAX {
+            let _ = reply.send(Err(ProposalError::TooLong { length }));
+            return;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(async move {
             let proposed = ProposedRecords { decided_in: Some(term), records };
             let written = raft.client_write(proposed).await;
             if let Err(RaftError::Fatal(reason)) = &written {
@@ -215,68 +253,52 @@ impl QuorumState {
     }
 }
 
-async fn open(
+impl QuorumArguments {
+    /// What the membership says of this node.
+    fn address(&self) -> MemberAddress {
+        MemberAddress {
+            directory: Some(self.directory_id),
+            address: self.caller.peers.local_address(),
+            never_votes: false,
+        }
+    }
+}
+
+/// What runs beside the library, as long as the actor lives.
+fn spawn_tasks(
     arguments: &QuorumArguments,
-    lease: Lease<PathBuf>,
-) -> Result<(u64, Raft<QuorumTypes>), ActorProcessingErr> {
-    let (node, directory_id) = (arguments.node, arguments.directory_id);
-    let (storage, directory) = (arguments.ports.storage.clone(), arguments.directory.clone());
-    let executor = arguments.ports.executor.clone();
-    let files = SnapshotFiles {
-        storage: storage.clone(),
-        directory: directory.clone(),
-        executor: executor.clone(),
+    opened: &OpenedQuorum,
+    voice: &Arc<QuorumVoice>,
+) -> JoinSet<()> {
+    let OpenedQuorum { identity, raft, log } = opened;
+    let raft_id = identity.raft_id;
+    let mut tasks = JoinSet::new();
+    let candidacy = Candidacy {
+        raft_id,
+        raft: raft.clone(),
+        log: log.clone(),
+        voice: Arc::clone(voice),
+        caller: arguments.caller.clone(),
+        rng: Arc::clone(&arguments.ports.rng),
     };
-    let read = move || {
-        let raft_id = identify(&*storage, &directory, node, directory_id)?;
-        let file = QuorumFile::open(storage.clone(), &directory)?;
-        let snapshot = MetadataSnapshot::read(&*storage, &directory)?;
-        Ok::<_, quorum_file::QuorumFileError>((raft_id, file, snapshot))
+    tasks.spawn(candidacy.run());
+    let joining = Joining {
+        raft_id,
+        directory: arguments.directory_id,
+        seeds: arguments.seeds.clone(),
+        cell: arguments.cell.clone(),
+        caller: arguments.caller.clone(),
     };
-    let opened = run_blocking(&*executor, read).await;
-    let (raft_id, file, snapshot) = opened.ok_or("the storage thread gave up")??;
-    let (applied, publisher) = (arguments.applied.clone(), arguments.publisher.clone());
-    let state = RaftState::open(snapshot, applied, publisher, files)?;
-    let log = RaftLog::new(file, executor, lease);
-    let raft = Raft::new(raft_id, config()?, NoOtherVoters, log, state).await?;
-    Ok((raft_id, raft))
-}
-
-fn config() -> Result<Arc<Config>, ActorProcessingErr> {
-    let config = Config {
-        cluster_name: "metadata".to_owned(),
-        election_timeout_min: ELECTION_TIMEOUT_MIN_MS,
-        election_timeout_max: ELECTION_TIMEOUT_MAX_MS,
-        heartbeat_interval: HEARTBEAT_MS,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(ENTRIES_PER_SNAPSHOT),
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        ..Config::default()
+    tasks.spawn(joining.run());
+    let keeper = VoterKeeper {
+        raft_id,
+        address: arguments.address(),
+        voters_wanted: arguments.voters_wanted,
+        metrics: raft.metrics(),
+        voice: Arc::clone(voice),
+        applied: Arc::clone(&arguments.applied),
+        caller: arguments.caller.clone(),
     };
-    Ok(Arc::new(config.validate()?))
-}
-
-/// A quorum without voters begins with this node alone; one that has voters goes on.
-async fn found_alone(
-    raft: &Raft<QuorumTypes>,
-    raft_id: u64,
-    directory: DirectoryId,
-) -> Result<(), ActorProcessingErr> {
-    if raft.is_initialized().await? {
-        return Ok(());
-    }
-    let address = MemberAddress { directory: Some(directory), address: None };
-    let voters = BTreeMap::from([(raft_id, BasicNode::new(address.to_text()))]);
-    match raft.initialize(voters).await {
-        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Waits until this node leads and its image shows the whole log. Who starts after the quorum
-/// decides by that image: on an older one the controller would found the cluster again.
-async fn catch_up(cell: &QuorumCell) -> Result<(), ActorProcessingErr> {
-    let mut views = cell.subscribe();
-    let active = views.wait_for(|view| view.active_term.is_some());
-    tokio::time::timeout(CATCH_UP_DEADLINE, active).await??;
-    Ok(())
+    tasks.spawn(keeper.run());
+    tasks
 }

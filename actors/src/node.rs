@@ -1,6 +1,7 @@
 //! A node: everything that belongs together from the start of a broker to its orderly stop.
 
 mod failure_notices;
+mod founding;
 mod identity;
 mod opening;
 mod stopping;
@@ -14,6 +15,7 @@ use metadata::StaticSettings;
 use supervision::{ExitReason, StartError, Supervisor, Tree};
 use thiserror::Error;
 
+pub use self::founding::{Founding, FoundingError};
 use crate::broker::Broker;
 use crate::client_listener::ConnectionCount;
 use crate::controller::Refused;
@@ -38,6 +40,9 @@ pub enum NodeError {
         /// What it names.
         cluster_id: String,
     },
+    /// The node does not know its cluster.
+    #[error(transparent)]
+    Founding(#[from] FoundingError),
     /// A socket cannot be listened on.
     #[error("{name} cannot listen on {address}: {source}")]
     Listen {
@@ -69,6 +74,7 @@ impl NodeError {
         match self {
             Self::Directory(error) => error.is_retryable(),
             Self::Log(error) => error.is_retryable(),
+            Self::Founding(error) => error.is_retryable(),
             Self::Tree(error) => error.is_retryable(),
             Self::Listen { .. } | Self::NotRegistered | Self::Threads(_) => true,
             Self::ClusterId { .. } | Self::Refused(_) => false,

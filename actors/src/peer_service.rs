@@ -75,7 +75,7 @@ fn check_destination(broker: &Broker, envelope: &Envelope) -> Result<(), AnswerS
 async fn dispatch(
     broker: &Arc<Broker>,
     kind: MessageKind,
-    _from: PeerIdentity,
+    from: PeerIdentity,
     body: Bytes,
 ) -> PeerReply {
     match kind {
@@ -90,9 +90,8 @@ async fn dispatch(
         | MessageKind::AppendEntries
         | MessageKind::InstallSnapshot
         | MessageKind::JoinCluster
-        | MessageKind::AskQuorum
-        | MessageKind::FollowerFetch
-        | MessageKind::FlushProgress => Err(AnswerStatus::NotNow),
+        | MessageKind::AskQuorum => broker.quorum.answer(kind, from, body).await,
+        MessageKind::FollowerFetch | MessageKind::FlushProgress => Err(AnswerStatus::NotNow),
     }
 }
 

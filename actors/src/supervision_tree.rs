@@ -80,7 +80,9 @@ impl TreeParts {
         let quorum_child =
             ChildSpec::addressed_actor("metadata_quorum", &quorum_address, move |_| {
                 (MetadataQuorum, quorum.clone())
-            });
+            })
+            // the other voters may be started much later
+            .start_deadline(None);
         let publish = move |_: &_| (MetadataPublisher, publisher.clone());
         let control = move |_: &_| (ControllerActor, controller.clone());
         let lifecycle_address = lifecycle.broker.lifecycle.clone();

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use commit_log::{OpenMode, Storage, StorageFile};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::quorum_entry::{EntryError, QuorumEntry};
@@ -74,7 +75,7 @@ pub enum QuorumFileError {
 }
 
 /// The place of an entry in the log of a term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryPlace {
     /// Its index.
     pub index: u64,
@@ -85,7 +86,7 @@ pub struct EntryPlace {
 }
 
 /// Whom this node voted for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredVote {
     /// In which term.
     pub term: u64,
@@ -171,6 +172,26 @@ impl QuorumFile {
         let start = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
         let in_range = move |entry: &&QuorumEntry| entry.index < to;
         self.entries.iter().skip(start).map(|stored| &stored.entry).take_while(in_range)
+    }
+
+    /// The first of the entries with indexes in `[from, to)` that are here, as many as `bytes_max`
+    /// bytes hold, and the first one in any case.
+    pub fn entries_within(
+        &self,
+        from: u64,
+        to: u64,
+        bytes_max: u64,
+    ) -> impl Iterator<Item = &QuorumEntry> {
+        let start = usize::try_from(from.saturating_sub(self.next_purged())).unwrap_or(usize::MAX);
+        let before = match start.checked_sub(1) {
+            Some(last) => self.entries.get(last).map_or(u64::MAX, |stored| stored.end),
+            None => HEAD_BYTES as u64,
+        };
+        let fits = move |(at, stored): &(usize, &Stored)| {
+            stored.entry.index < to && (*at == 0 || stored.end.saturating_sub(before) <= bytes_max)
+        };
+        let rest = self.entries.iter().skip(start).enumerate();
+        rest.take_while(fits).map(|(_, stored)| &stored.entry)
     }
 
     /// Appends entries and forces them to disk.

@@ -2,8 +2,8 @@
 //! that a wiped directory never votes under the identity of the one before it.
 //!
 //! ```text
-//! raft id:           [32 bits of the directory's id, not all zero] [32 bits: node]
-//! quorum.identity:   "CBQI" │ version u32 │ raft id u64 │ CRC-32 of the bytes before u32
+//! raft id:           [32 bits by chance, not all zero] [32 bits: node]
+//! quorum.identity:   "CBQI" │ version u32 │ raft id u64 │ founds u8 │ CRC-32 of the bytes before u32
 //! ```
 //!
 //! A quorum directory without that file was founded by a version that used the bare node number.
@@ -17,19 +17,21 @@ use metadata::{DirectoryId, HostAndPort};
 use protocol::{BrokerId, TopicId};
 
 use super::quorum_file::{LOG_FILE, QuorumFileError};
+use crate::ports::rng::Rng;
 
 const IDENTITY_FILE: &str = "quorum.identity";
 const MAGIC: &[u8; 4] = b"CBQI";
 const VERSION: u32 = 1;
-const FILE_BYTES: usize = 20;
+const FILE_BYTES: usize = 21;
 
-/// A member's number, as the consensus library knows it.
-#[must_use]
-pub fn raft_id(node: BrokerId, directory: DirectoryId) -> u64 {
-    let (high, low) = directory.0.as_u64_pair();
-    let mixed = high ^ low;
-    let folded = (mixed >> 32) ^ (mixed & u64::from(u32::MAX));
-    (folded.max(1) << 32) | bare_id(node)
+/// Who a directory is in the quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RaftIdentity {
+    /// Its number.
+    pub raft_id: u64,
+    /// Whether it began a quorum of its own, and did not join one. Remembered, because a node that
+    /// crashes before the first entry is written must not found what it was to join.
+    pub founds: bool,
 }
 
 /// The number that directories without an identity file use.
@@ -44,7 +46,7 @@ pub fn broker_of(raft_id: u64) -> BrokerId {
     BrokerId(i32::try_from(low).unwrap_or(i32::MAX))
 }
 
-/// Reads the number that `directory` votes under, and gives a new directory one.
+/// Reads who `directory` is, and makes a new directory somebody.
 ///
 /// # Errors
 /// The system's, or damage.
@@ -52,8 +54,9 @@ pub fn identify(
     storage: &dyn Storage,
     directory: &Path,
     node: BrokerId,
-    id: DirectoryId,
-) -> Result<u64, QuorumFileError> {
+    founds: bool,
+    rng: &dyn Rng,
+) -> Result<RaftIdentity, QuorumFileError> {
     let path = directory.join(IDENTITY_FILE);
     let failed = |operation| {
         let path = path.clone();
@@ -69,41 +72,50 @@ pub fn identify(
     // only whether it is there matters
     match storage.read(&directory.join(LOG_FILE), 0).map_err(|error| error.kind()) {
         Err(io::ErrorKind::NotFound) => {}
-        Ok(_) | Err(io::ErrorKind::FileTooLarge) => return Ok(bare_id(node)),
+        Ok(_) | Err(io::ErrorKind::FileTooLarge) => {
+            return Ok(RaftIdentity { raft_id: bare_id(node), founds: true });
+        }
         Err(kind) => return Err(failed("reading")(kind.into())),
     }
-    let raft_id = raft_id(node, id);
+    let raft_id = ((rng.next() >> 32).max(1) << 32) | bare_id(node);
+    let identity = RaftIdentity { raft_id, founds };
     storage.create_directories(directory).map_err(failed("creation"))?;
-    storage.replace(&path, &encode(raft_id)).map_err(failed("saving"))?;
-    Ok(raft_id)
+    storage.replace(&path, &encode(identity)).map_err(failed("saving"))?;
+    Ok(identity)
 }
 
-fn encode(raft_id: u64) -> BytesMut {
+fn encode(identity: RaftIdentity) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(FILE_BYTES);
     bytes.put_slice(MAGIC);
     bytes.put_u32(VERSION);
-    bytes.put_u64(raft_id);
+    bytes.put_u64(identity.raft_id);
+    bytes.put_u8(u8::from(identity.founds));
     bytes.put_u32(crc32fast::hash(&bytes));
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<u64> {
+fn decode(bytes: &[u8]) -> Option<RaftIdentity> {
     let (body, mut crc) = bytes.split_at_checked(FILE_BYTES - 4)?;
     let mut fields = body.strip_prefix(MAGIC)?;
     let is_whole = crc.try_get_u32().ok()? == crc32fast::hash(body) && crc.is_empty();
     let is_known = fields.get_u32() == VERSION;
-    (is_whole && is_known).then(|| fields.get_u64())
+    let (raft_id, founds) = (fields.get_u64(), fields.get_u8() == 1);
+    (is_whole && is_known).then_some(RaftIdentity { raft_id, founds })
 }
 
 /// What the membership says of a node beside its number: `directory@host:port`, either part may be
-/// missing.
+/// missing, and ` never votes` after it where the operator took its vote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberAddress {
     /// Its data directory.
     pub directory: Option<DirectoryId>,
     /// Where other nodes reach it.
     pub address: Option<HostAndPort>,
+    /// Whether it gets no vote unless the operator says so.
+    pub never_votes: bool,
 }
+
+const NEVER_VOTES: &str = " never votes";
 
 impl MemberAddress {
     /// As the membership holds it.
@@ -111,16 +123,20 @@ impl MemberAddress {
     pub fn to_text(&self) -> String {
         let directory = self.directory.map(|id| TopicId(id.0).to_base64()).unwrap_or_default();
         let address = self.address.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{directory}@{address}")
+        let suffix = if self.never_votes { NEVER_VOTES } else { "" };
+        format!("{directory}@{address}{suffix}")
     }
 
     /// Reads it; what cannot be read is unknown.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
+        let never_votes = text.ends_with(NEVER_VOTES);
+        let text = text.strip_suffix(NEVER_VOTES).unwrap_or(text);
         let (directory, address) = text.split_once('@').unwrap_or_default();
         Self {
             directory: TopicId::from_base64(directory).map(|id| DirectoryId(id.0)),
             address: metadata::settings::parse_address(address).ok(),
+            never_votes,
         }
     }
 }

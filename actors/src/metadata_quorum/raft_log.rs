@@ -14,7 +14,7 @@ use openraft::{
 use supervision::Lease;
 use tokio::sync::Mutex;
 
-use super::quorum_file::{QuorumFile, QuorumFileError};
+use super::quorum_file::{EntryPlace, QuorumFile, QuorumFileError};
 use super::raft_types::{
     QuorumTypes, entry_place, from_entry, from_vote, log_id, to_entry, to_vote,
 };
@@ -22,6 +22,8 @@ use crate::ports::storage_executor::{StorageExecutor, run_blocking};
 
 /// Entries handed to one replication message at most.
 const ENTRIES_READ_MAX: u64 = 256;
+/// Bytes of entries in one replication message; a longer first entry goes alone.
+const ENTRY_BYTES_READ_MAX: u64 = 1 << 20;
 
 /// The log, shared by the library's tasks.
 #[derive(Clone)]
@@ -40,6 +42,11 @@ impl RaftLog {
         lease: Lease<PathBuf>,
     ) -> Self {
         Self { file: Arc::new(Mutex::new(file)), executor, _lease: lease }
+    }
+
+    /// The last entry. Waits for file work that is under way.
+    pub async fn last(&self) -> Option<EntryPlace> {
+        self.file.lock().await.last()
     }
 
     /// Runs file work on a storage thread, after all that was begun before.
@@ -83,7 +90,9 @@ impl RaftLogReader<QuorumTypes> for RaftLog {
         start: u64,
         end: u64,
     ) -> Result<Vec<Entry<QuorumTypes>>, StorageError<u64>> {
-        self.try_get_log_entries(start..end.min(start + ENTRIES_READ_MAX)).await
+        let end = end.min(start.saturating_add(ENTRIES_READ_MAX));
+        let file = self.file.lock().await;
+        Ok(file.entries_within(start, end, ENTRY_BYTES_READ_MAX).map(to_entry).collect())
     }
 }
 

@@ -143,7 +143,8 @@ fn is_out_of_term(proposed: &ProposedRecords, place: EntryPlace) -> bool {
     proposed.decided_in.is_some_and(|term| term != place.term)
 }
 
-fn meta(snapshot: &MetadataSnapshot) -> SnapshotMeta<u64, BasicNode> {
+/// What the consensus library wants to know of a snapshot.
+pub fn snapshot_meta(snapshot: &MetadataSnapshot) -> SnapshotMeta<u64, BasicNode> {
     let place = snapshot.last.unwrap_or_default();
     SnapshotMeta {
         last_log_id: snapshot.last.map(log_id),
@@ -182,7 +183,7 @@ impl RaftSnapshotBuilder<QuorumTypes> for SnapshotBuilder {
     async fn build_snapshot(&mut self) -> Result<Snapshot<QuorumTypes>, StorageError<u64>> {
         let snapshot = self.snapshot.clone()?;
         self.files.write(snapshot.clone()).await?;
-        Ok(Snapshot { meta: meta(&snapshot), snapshot: Box::new(snapshot.encode()) })
+        Ok(Snapshot { meta: snapshot_meta(&snapshot), snapshot: Box::new(snapshot.encode()) })
     }
 }
 
@@ -235,7 +236,7 @@ impl RaftStateMachine<QuorumTypes> for RaftState {
     ) -> Result<Option<Snapshot<QuorumTypes>>, StorageError<u64>> {
         let snapshot = self.files.read().await?;
         Ok(snapshot.map(|snapshot| Snapshot {
-            meta: meta(&snapshot),
+            meta: snapshot_meta(&snapshot),
             snapshot: Box::new(snapshot.encode()),
         }))
     }

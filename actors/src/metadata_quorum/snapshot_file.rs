@@ -20,7 +20,8 @@ use super::quorum_file::{EntryPlace, QuorumFileError};
 pub const SNAPSHOT_FILE: &str = "metadata.snapshot";
 const MAGIC: &[u8; 4] = b"CBMS";
 const VERSION: u32 = 1;
-const SNAPSHOT_BYTES_MAX: u64 = 1 << 30;
+/// The longest snapshot, in bytes (inclusive).
+pub const SNAPSHOT_BYTES_MAX: u64 = 1 << 30;
 
 /// An image, and the place in the log that it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -39,14 +39,18 @@ impl Drop for ViewWatch {
 }
 
 async fn follow(mut metrics: watch::Receiver<Metrics>, cell: QuorumCell) {
+    let mut leadership = Leadership::default();
     loop {
-        let view = view_of(&metrics.borrow_and_update());
+        let view = {
+            let report = metrics.borrow_and_update();
+            QuorumView { active_term: leadership.active_term(&report), ..view_of(&report) }
+        };
         cell.show(view);
         match tokio::time::timeout(SILENCE_MAX, metrics.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => break,
             Err(_) => {
-                cell.show(QuorumView { active_term: None, ..view_of(&metrics.borrow()) });
+                cell.show(view_of(&metrics.borrow()));
                 if metrics.changed().await.is_err() {
                     break;
                 }
@@ -56,8 +60,8 @@ async fn follow(mut metrics: watch::Receiver<Metrics>, cell: QuorumCell) {
     cell.show(QuorumView::default());
 }
 
-/// What a report says of the quorum.
-pub fn view_of(metrics: &Metrics) -> QuorumView {
+/// What a report says of the quorum, but for who decides.
+fn view_of(metrics: &Metrics) -> QuorumView {
     let membership = metrics.membership_config.membership();
     let voters: BTreeSet<u64> = membership.voter_ids().collect();
     let (voting, observing) = membership
@@ -72,28 +76,48 @@ pub fn view_of(metrics: &Metrics) -> QuorumView {
     QuorumView {
         term: metrics.current_term,
         leader: metrics.current_leader.map(broker_of),
-        active_term: active_term(metrics),
+        active_term: None,
         last: metrics.last_log_index,
         applied: metrics.last_applied.map(|place| place.index),
+        is_changing: membership.get_joint_config().len() > 1,
         voters: members(voting),
         observers: members(observing),
     }
 }
 
 fn member(id: u64, node: &BasicNode, metrics: &Metrics) -> QuorumMember {
-    let MemberAddress { directory, address } = MemberAddress::from_text(&node.addr);
+    let MemberAddress { directory, address, .. } = MemberAddress::from_text(&node.addr);
     let matched = metrics.replication.as_ref().and_then(|progress| progress.get(&id).copied());
     let last = matched.flatten().map(|place| place.index);
     QuorumMember { broker: broker_of(id), directory, address, last }
 }
 
-/// Whoever has applied an entry of its own term has applied everything before it, and that is
-/// everything that was agreed on before the term.
-fn active_term(metrics: &Metrics) -> Option<u64> {
-    let term = metrics.current_term;
-    let leads = metrics.state == ServerState::Leader && metrics.current_leader == Some(metrics.id);
-    let knows_all = metrics.last_applied.is_some_and(|place| place.leader_id.term == term);
-    let silence = metrics.millis_since_quorum_ack.map(Duration::from_millis);
-    let is_heard = silence.is_some_and(|silence| silence < SILENCE_MAX);
-    (leads && knows_all && is_heard).then_some(term)
+/// The term that this node leads, and what it must have applied before it may decide.
+#[derive(Default)]
+struct Leadership {
+    /// The last entry of the log when the node was first seen to lead the term. A leader that was
+    /// restarted leads on in the same term, with entries that its image does not show yet.
+    seen: Option<(u64, Option<u64>)>,
+}
+
+impl Leadership {
+    fn active_term(&mut self, metrics: &Metrics) -> Option<u64> {
+        let term = metrics.current_term;
+        let leads =
+            metrics.state == ServerState::Leader && metrics.current_leader == Some(metrics.id);
+        if !leads {
+            self.seen = None;
+            return None;
+        }
+        let (_, last) = *match &mut self.seen {
+            Some(seen) if seen.0 == term => seen,
+            seen => seen.insert((term, metrics.last_log_index)),
+        };
+        let applied = metrics.last_applied?;
+        // whoever has applied an entry of its own term has applied all that was agreed on before
+        let knows_all = applied.leader_id.term == term && Some(applied.index) >= last;
+        let silence = metrics.millis_since_quorum_ack.map(Duration::from_millis);
+        let is_heard = silence.is_some_and(|silence| silence < SILENCE_MAX);
+        (knows_all && is_heard).then_some(term)
+    }
 }

@@ -5,19 +5,22 @@ use metadata::{ClusterId, DirectoryId};
 use protocol::{BrokerId, TopicId};
 
 use super::NodeError;
-use crate::ports::rng::Rng;
+use super::founding::Founding;
+use crate::ports::Ports;
 
 /// The cluster and the directory's own identity; a new directory gets both.
-pub fn identify(
+pub async fn identify(
     directory: &mut LogDirectory,
     node_id: BrokerId,
-    rng: &dyn Rng,
+    founding: &Founding,
+    ports: &Ports,
 ) -> Result<(ClusterId, DirectoryId), NodeError> {
     if directory.identity().is_none() {
+        let cluster_id = founding.cluster_id(node_id, &*ports.peers, &*ports.rng).await?;
         directory.set_identity(DirectoryIdentity {
-            cluster_id: TopicId(rng.uuid()).to_base64(),
+            cluster_id: TopicId(cluster_id.0).to_base64(),
             node_id,
-            directory_id: TopicId(rng.uuid()).to_base64(),
+            directory_id: TopicId(ports.rng.uuid()).to_base64(),
         })?;
     }
     let identity = directory.identity().expect("given just above");

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::failure_notices::count_failures;
+use super::founding::Founding;
 use super::identity::identify;
 use super::{Node, NodeError, REGISTRATION_DEADLINE};
 use crate::admin::AdminArguments;
@@ -64,7 +65,9 @@ pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError
     let settings = BrokerSettings::resolve(&ClusterImage::empty(), &given);
     let data = PathBuf::from(&settings.data_directory);
     let mut directory = LogDirectory::open(ports.storage.clone(), &data, settings.node_id)?;
-    let (cluster_id, directory_id) = identify(&mut directory, settings.node_id, &*ports.rng)?;
+    let founding = Founding::decide(directory.identity().is_none(), &settings.cluster)?;
+    let identified = identify(&mut directory, settings.node_id, &founding, &ports).await?;
+    let (cluster_id, directory_id) = identified;
     let listeners = open_listeners(&settings, &ports).await?;
     let admin = open_admin(&settings.admin_listener, &ports)?;
     let opening = Opening {
@@ -304,6 +307,10 @@ impl Opening {
         QuorumArguments {
             node: self.settings.node_id,
             directory_id: self.directory_id,
+            founds: self.founds_quorum(),
+            seeds: self.settings.cluster.join.clone(),
+            voters_wanted: self.settings.cluster.voters,
+            caller: broker.peer_caller(),
             directory: self.quorum_directory.clone(),
             leases: house.leases.clone(),
             ports: self.ports.clone(),
@@ -311,6 +318,13 @@ impl Opening {
             cell: broker.quorum.clone(),
             publisher: publisher.clone(),
         }
+    }
+
+    /// Whether a quorum directory that is still empty begins a quorum: as the settings say. One that
+    /// is not empty remembers.
+    fn founds_quorum(&self) -> bool {
+        let cluster = &self.settings.cluster;
+        cluster.join.is_empty() && (cluster.is_new || cluster.listener.is_none())
     }
 
     fn registration_of(&self, broker: &Broker) -> RegisterBroker {
