@@ -122,7 +122,9 @@ impl Sender {
         let partitions = self.partitions.values();
         let retried = partitions.clone().filter_map(PartitionDelivery::oldest).min();
         let expiry = oldest.into_iter().chain(retried).min().map(|opened| opened + timeout);
-        let pause = partitions.filter_map(PartitionDelivery::pause_ends).min();
+        // a pause that is over waits for an event: an answer, an identity, metadata
+        let pauses = partitions.filter_map(PartitionDelivery::pause_ends);
+        let pause = pauses.filter(|end| *end > now).min();
         let next = [linger, expiry, pause].into_iter().flatten().min();
         // without records there is nothing to wake up for but an event
         next.unwrap_or(now + timeout).max(now)
