@@ -83,6 +83,12 @@ impl FaultyStorage {
         self.disk().cut_power_after(changes);
     }
 
+    /// Whether the power has gone, as [`FaultyStorage::cut_power_after`] ordered.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.disk().is_off
+    }
+
     /// Changes made so far.
     #[must_use]
     pub fn changes(&self) -> u64 {
@@ -94,7 +100,7 @@ impl FaultyStorage {
         self.disk().fail(operation, skip, times, kind);
     }
 
-    /// Ends all failing on demand.
+    /// Ends all failing on demand, and calls a power cut off that has not come yet.
     pub fn heal(&self) {
         self.disk().heal();
     }

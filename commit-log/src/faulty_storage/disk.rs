@@ -55,7 +55,7 @@ struct Fault {
 pub(super) struct Disk {
     random: u64,
     boot: u64,
-    is_off: bool,
+    pub(super) is_off: bool,
     changes: u64,
     power_off_at: Option<u64>,
     inodes: BTreeMap<u64, Inode>,
@@ -105,6 +105,9 @@ impl Disk {
 
     pub(super) fn heal(&mut self) {
         self.faults.clear();
+        if !self.is_off {
+            self.power_off_at = None;
+        }
     }
 
     pub(super) fn cut_power_after(&mut self, changes: u64) {
