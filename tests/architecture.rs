@@ -111,6 +111,21 @@ const LAYERS: &[Layer] = &[
         documented: true,
     },
     Layer {
+        name: "simulation",
+        ours: &[
+            "actors",
+            "supervision",
+            "client",
+            "logcheck",
+            "metadata",
+            "commit-log",
+            "protocol",
+        ],
+        forbidden_crates: &["ractor_cluster", "openraft", "axum"],
+        forbidden_words: &[],
+        documented: false,
+    },
+    Layer {
         name: "xtask",
         ours: &[],
         forbidden_crates: RUNTIME,

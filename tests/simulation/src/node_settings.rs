@@ -1,0 +1,26 @@
+//! What a simulated node is started with.
+
+use actors::StaticSettings;
+
+use crate::virtual_network::client_address;
+
+/// The settings of a node in a world of `nodes`; `first` at its first start ever.
+///
+/// # Panics
+/// If the settings contradict themselves, which no seed changes.
+#[must_use]
+pub fn node_settings(node: i32, nodes: usize, _first: bool) -> StaticSettings {
+    let replicas = nodes.min(3).to_string();
+    let settings = [
+        ("node.id", node.to_string()),
+        ("log.dirs", "/data".to_owned()),
+        ("listeners", format!("PLAINTEXT://{}", client_address(node))),
+        ("offsets.topic.num.partitions", "2".to_owned()),
+        ("offsets.topic.replication.factor", replicas),
+        ("group.initial.rebalance.delay.ms", "100".to_owned()),
+        ("log.segment.bytes", "1048576".to_owned()),
+        // often, so that crashes meet rolls
+        ("log.roll.ms", "2000".to_owned()),
+    ];
+    StaticSettings::parse(settings).expect("every name and value stands in the table of settings")
+}
