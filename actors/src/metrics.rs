@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use protocol::BrokerId;
 use protocol::api_key::ApiKey;
 
 /// Which API.
@@ -24,6 +25,54 @@ pub struct ApiLabel {
 pub struct PlaceLabel {
     /// The path without the last name.
     pub supervisor: String,
+}
+
+/// Which other node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LinkLabel {
+    /// Its number.
+    pub node: i32,
+}
+
+impl LinkLabel {
+    /// The label of a node.
+    #[must_use]
+    pub const fn of(node: BrokerId) -> Self {
+        Self { node: node.0 }
+    }
+}
+
+/// What is counted of the links to other nodes. Clones are the same counters.
+#[derive(Clone)]
+pub struct LinkMetrics {
+    /// Bytes that came.
+    pub bytes_in: Family<LinkLabel, Counter>,
+    /// Bytes that went.
+    pub bytes_out: Family<LinkLabel, Counter>,
+    /// Bytes given to the link that have not gone yet.
+    pub bytes_in_flight: Family<LinkLabel, Gauge>,
+    /// Questions sent.
+    pub messages: Family<LinkLabel, Counter>,
+    /// Seconds until a heartbeat was answered.
+    pub heartbeat_seconds: Family<LinkLabel, Histogram>,
+    /// How often the link came up.
+    pub connects: Family<LinkLabel, Counter>,
+    /// Connections that were not let in.
+    pub refused: Counter,
+}
+
+impl Default for LinkMetrics {
+    fn default() -> Self {
+        Self {
+            bytes_in: Family::default(),
+            bytes_out: Family::default(),
+            bytes_in_flight: Family::default(),
+            messages: Family::default(),
+            heartbeat_seconds: Family::new_with_constructor(seconds as fn() -> Histogram),
+            connects: Family::default(),
+            refused: Counter::default(),
+        }
+    }
 }
 
 /// The node's metrics.
@@ -124,6 +173,24 @@ impl Metrics {
         r.register("partitions", "Partitions held now", self.partitions.clone());
         let help = "Bytes of large requests held now";
         r.register("request_memory_bytes", help, self.request_memory.clone());
+    }
+
+    /// Shows the links to other nodes, too.
+    pub fn register_links(&self, links: &LinkMetrics) {
+        let mut registry = self.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let r = registry.sub_registry_with_prefix("link");
+        let help = "Bytes from another node";
+        r.register_with_unit("received", help, Unit::Bytes, links.bytes_in.clone());
+        let help = "Bytes to another node";
+        r.register_with_unit("sent", help, Unit::Bytes, links.bytes_out.clone());
+        let help = "Bytes on their way to another node";
+        r.register("in_flight_bytes", help, links.bytes_in_flight.clone());
+        r.register("messages", "Questions to another node", links.messages.clone());
+        let help = "Time until another node answered a heartbeat";
+        r.register_with_unit("heartbeat", help, Unit::Seconds, links.heartbeat_seconds.clone());
+        r.register("connects", "Times that a link came up", links.connects.clone());
+        let help = "Connections to the cluster listener that were not let in";
+        r.register("refused", help, links.refused.clone());
     }
 
     /// Counts an answered request.

@@ -4,6 +4,7 @@
 //! What travels is one encoded envelope (`peer_messages`) and one encoded answer. The port knows
 //! neither; it knows nodes, links and lanes.
 
+pub mod cluster_peers;
 mod memory_endpoint;
 mod memory_link;
 mod memory_network;
@@ -24,6 +25,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::net::PortFuture;
+use crate::metrics::LinkMetrics;
 
 /// The longest envelope or answer, in bytes (inclusive). Whoever makes one keeps to it.
 pub const ENVELOPE_BYTES_MAX: usize = 4 << 20;
@@ -139,6 +141,11 @@ pub trait Peers: Send + Sync {
 
     /// Where other nodes reach this one; `None` if none can.
     fn local_address(&self) -> Option<HostAndPort>;
+
+    /// What is counted of the links; nothing, where there are no real ones.
+    fn link_metrics(&self) -> LinkMetrics {
+        LinkMetrics::default()
+    }
 
     /// The actors that carry the messages, in the order in which the supervisor `cluster` starts
     /// them. The node is reachable while they live, and `service` answers what arrives.

@@ -2,44 +2,19 @@
 //! the network says so.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use protocol::BrokerId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::memory_peers::{Shared, Traffic};
 use super::memory_registration::Registered;
 use super::{Lane, PeerService};
-
-/// Something that happens once, and that any number may wait for. Wakes in the order of waiting.
-#[derive(Debug, Default)]
-pub(super) struct Once {
-    happened: AtomicBool,
-    waiting: Notify,
-}
-
-impl Once {
-    pub fn happen(&self) {
-        self.happened.store(true, Ordering::Release);
-        self.waiting.notify_waiters();
-    }
-
-    pub fn has_happened(&self) -> bool {
-        self.happened.load(Ordering::Acquire)
-    }
-
-    pub async fn wait(&self) {
-        let mut notified = std::pin::pin!(self.waiting.notified());
-        notified.as_mut().enable();
-        if !self.has_happened() {
-            notified.await;
-        }
-    }
-}
+use crate::gateway_messages::{Begun, begin};
+use crate::once::Once;
 
 /// A message and where its answer goes.
 pub(super) struct Parcel {
@@ -122,25 +97,35 @@ impl Carrier {
                 || self.receiver.gone.has_happened()
                 || self.shared.happens(traffic.lost_per_thousand);
             if !is_lost {
-                self.deliver(traffic, parcel);
+                self.deliver(traffic, parcel).await;
             }
         }
     }
 
-    fn deliver(&self, traffic: Traffic, parcel: Parcel) {
-        let service: &Arc<dyn PeerService> = &self.receiver.service;
-        if self.shared.happens(traffic.repeated_per_thousand) {
-            let answer = service.answer(self.lane, parcel.envelope.clone());
+    /// Begins the answer here, so that messages are begun in the order in which they came.
+    async fn deliver(&self, traffic: Traffic, parcel: Parcel) {
+        if self.shared.happens(traffic.repeated_per_thousand)
+            && let Begun::Waits(answer) = self.begin(parcel.envelope.clone()).await
+        {
             let receiver = Arc::clone(&self.receiver);
             tokio::spawn(async move { receiver.while_here(answer).await });
         }
-        let answer = service.answer(self.lane, parcel.envelope);
+        let begun = self.begin(parcel.envelope).await;
         let carrier = self.clone();
         tokio::spawn(async move {
-            if let Some(answer) = carrier.receiver.while_here(answer).await {
+            let answer = match begun {
+                Begun::Done(answer) => Some(answer),
+                Begun::Waits(answer) => carrier.receiver.while_here(answer).await,
+            };
+            if let Some(answer) = answer {
                 carrier.carry_back(answer, parcel.reply).await;
             }
         });
+    }
+
+    async fn begin(&self, envelope: Bytes) -> Begun {
+        let service: &Arc<dyn PeerService> = &self.receiver.service;
+        begin(service.answer(self.lane, envelope)).await
     }
 
     async fn carry_back(&self, answer: Bytes, reply: oneshot::Sender<Bytes>) {

@@ -13,10 +13,11 @@ use protocol::BrokerId;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::memory_link::{Link, Once, Way};
+use super::memory_link::{Link, Way};
 use super::memory_peers::{Shared, Traffic};
 use super::memory_registration::Registered;
 use super::{AddressBook, Links, PeerIdentity};
+use crate::once::Once;
 
 /// How long a peer may be silent before its link counts as down.
 const SILENCE: Duration = Duration::from_millis(600);

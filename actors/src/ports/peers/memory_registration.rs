@@ -4,9 +4,9 @@ use std::sync::{Arc, Weak};
 
 use tokio::runtime::Handle;
 
-use super::memory_link::Once;
 use super::memory_peers::Shared;
 use super::{PeerIdentity, PeerService};
+use crate::once::Once;
 use crate::ports::net::PortFuture;
 
 /// A node's place in the network, for as long as its process lives.
