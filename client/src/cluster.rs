@@ -231,6 +231,11 @@ impl Cluster {
         self.connection_to(broker).await?.request(request).await
     }
 
+    /// Ends the shared connection to a broker that is not waited for any longer.
+    pub(crate) fn give_up(&self, address: &str, error: &Error) {
+        self.connections.give_up(address, error);
+    }
+
     /// The shared connection to `host:port`.
     pub(crate) async fn connection_at(&self, address: &Arc<str>) -> Result<Arc<Connection>> {
         self.connections.get(address).await
@@ -296,7 +301,7 @@ impl Cluster {
         request: &R,
     ) -> Result<R::Response> {
         let answer = self.request_to(leader, request);
-        self.unless_moved(&self.connections, leader, partitions, answer).await
+        self.unless_moved(&self.connections, leader, partitions, Duration::ZERO, answer).await
     }
 
     /// After a failed attempt: a fresh picture if the old one may be the reason, then a pause.

@@ -62,8 +62,16 @@ impl Fetcher {
     pub(crate) async fn fetch(self, leader: BrokerId, wanted: Vec<FetchFrom>) -> FetchOutcome {
         let partitions: Vec<_> = wanted.iter().map(|from| from.partition.clone()).collect();
         let answer = self.ask(leader, &wanted);
-        let response =
-            self.cluster.unless_moved(&self.connections, leader, &partitions, answer).await;
+        let response = self
+            .cluster
+            .unless_moved(
+                &self.connections,
+                leader,
+                &partitions,
+                self.settings.fetch_wait_max,
+                answer,
+            )
+            .await;
         if let Ok(response) = &response {
             self.cluster.learn_leaders(wanted.iter().filter_map(|from| hint(from, response)));
         }

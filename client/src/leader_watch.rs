@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{BrokerId, LeaderEpoch, TopicPartition};
 use tokio::time::sleep;
@@ -15,6 +16,35 @@ use crate::broker_connections::BrokerConnections;
 use crate::cluster::Cluster;
 use crate::cluster_metadata::{Broker, address};
 use crate::error::{Error, Result};
+use crate::settings::ClientSettings;
+
+/// How often somebody is looked for every `silence_max` before that becomes less often.
+const LOOKS_IN_A_HURRY: u32 = 10;
+
+/// The pauses between looks for a successor of a broker that is silent.
+pub(crate) struct Looks {
+    silence_max: Duration,
+    expected: Duration,
+    count: u32,
+}
+
+impl Looks {
+    /// Of an answer that may take `expected` when all is well.
+    pub(crate) const fn new(settings: &ClientSettings, expected: Duration) -> Self {
+        Self { silence_max: settings.silence_max, expected, count: 0 }
+    }
+
+    /// Waits until it is time to look.
+    pub(crate) async fn next(&mut self) {
+        let pause = match self.count {
+            0 => self.expected + self.silence_max,
+            1..LOOKS_IN_A_HURRY => self.silence_max,
+            _ => self.silence_max * LOOKS_IN_A_HURRY,
+        };
+        self.count = self.count.saturating_add(1);
+        sleep(pause).await;
+    }
+}
 
 /// What a refusal says about who leads now.
 #[derive(Clone, Debug)]
@@ -50,7 +80,8 @@ pub(crate) fn endpoint(id: i32, host: &str, port: i32, rack: Option<&str>) -> Br
 
 impl Cluster {
     /// Waits for the answer of a leader, but only for as long as it leads these partitions. Where
-    /// it is silent and somebody else leads one of them, its connection is given up.
+    /// it is silent for longer than is `expected` and somebody else leads one of them, its
+    /// connection is given up.
     ///
     /// # Errors
     /// Those of the answer, and [`Error::LeaderMoved`].
@@ -59,11 +90,12 @@ impl Cluster {
         connections: &BrokerConnections,
         leader: BrokerId,
         partitions: &[TopicPartition],
+        expected: Duration,
         answer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let (partition, successor) = tokio::select! {
             answered = answer => return answered,
-            moved = self.leader_has_moved(leader, partitions) => moved,
+            moved = self.leader_has_moved(leader, partitions, expected) => moved,
         };
         let error = Error::LeaderMoved { partition, silent: leader, successor };
         if let Ok(address) = self.address_of(leader) {
@@ -77,9 +109,11 @@ impl Cluster {
         &self,
         leader: BrokerId,
         partitions: &[TopicPartition],
+        expected: Duration,
     ) -> (TopicPartition, BrokerId) {
+        let mut looks = Looks::new(&self.settings, expected);
         loop {
-            sleep(self.settings.silence_max).await;
+            looks.next().await;
             let version = self.metadata().version;
             if let Err(error) = self.refresh_after(version).await {
                 tracing::debug!(%error, "metadata could not be refreshed");

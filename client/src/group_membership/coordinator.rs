@@ -10,8 +10,8 @@ use protocol::primitives::WireString;
 
 use crate::broker_connections::BrokerConnections;
 use crate::cluster::Cluster;
-use crate::connection::Connection;
 use crate::error::{Error, Result, Subject};
+use crate::leader_watch::Looks;
 
 /// The newest version that asks for one group at a time.
 const NEWEST_FIND_VERSION: i16 = 3;
@@ -58,21 +58,48 @@ impl Coordinator {
         if let Some(address) = &*self.known() {
             return Ok(Arc::clone(address));
         }
+        let address = self.look_up().await?;
+        *self.known() = Some(Arc::clone(&address));
+        Ok(address)
+    }
+
+    async fn look_up(&self) -> Result<Arc<str>> {
         let request =
             FindCoordinatorRequest { key: self.group_name(), ..FindCoordinatorRequest::default() };
         let response = self.cluster.ask_first(&request, NEWEST_FIND_VERSION).await?;
         let detail = response.error_message.as_deref();
         let (api, code) = (FindCoordinatorRequest::API_KEY, response.error_code);
         Error::check(api, || self.subject(), code, detail)?;
-        let address: Arc<str> = crate::cluster_metadata::address(&response.host, response.port);
-        *self.known() = Some(Arc::clone(&address));
-        Ok(address)
+        Ok(crate::cluster_metadata::address(&response.host, response.port))
     }
 
-    /// A connection to the coordinator; that of the group, or the one that all share.
-    pub(crate) async fn connection(&self) -> Result<Arc<Connection>> {
-        let address = self.find().await?;
-        self.connections.get(&address).await.inspect_err(|_| self.forget())
+    /// Waits for an answer of the coordinator, but only for as long as it is that. Where it is
+    /// silent and another broker has the group, its connection is given up.
+    async fn unless_moved<T>(
+        &self,
+        address: &Arc<str>,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let moved = async {
+            let mut looks = Looks::new(&self.cluster.settings, Duration::ZERO);
+            loop {
+                looks.next().await;
+                if self.look_up().await.is_ok_and(|found| found != *address) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            answered = answer => answered,
+            () = moved => {
+                let error = Error::ConnectionLost { address: Arc::clone(address), source: None };
+                tracing::debug!(group = %self.group, silent = %address, "the coordinator moved");
+                self.connections.give_up(address, &error);
+                self.cluster.give_up(address, &error);
+                self.forget();
+                Err(error)
+            }
+        }
     }
 
     /// Sends a request once, in at most this version.
@@ -82,14 +109,13 @@ impl Coordinator {
         newest: i16,
         timeout: Duration,
     ) -> Result<R::Response> {
-        let connection = self.connection().await?;
-        let version = connection.version::<R>(newest)?;
-        let sent = connection.begin_in(request, version, timeout).await;
-        let answered = match sent {
-            Ok(answer) => answer.receive().await,
-            Err(error) => Err(error),
+        let address = self.find().await?;
+        let answer = async {
+            let connection = self.connections.get(&address).await?;
+            let version = connection.version::<R>(newest)?;
+            connection.begin_in(request, version, timeout).await?.receive().await
         };
-        answered.inspect_err(|_| self.forget())
+        self.unless_moved(&address, answer).await.inspect_err(|_| self.forget())
     }
 
     /// As [`Self::request`], over the connection that all share: past a join that waits.
@@ -97,10 +123,14 @@ impl Coordinator {
         &self,
         request: impl FnOnce(i16) -> R,
     ) -> Result<R::Response> {
-        let connection = self.cluster.connection_at(&self.find().await?).await?;
-        let version = connection.version::<R>(i16::MAX)?;
-        let timeout = self.cluster.settings.request_timeout;
-        connection.begin_in(&request(version), version, timeout).await?.receive().await
+        let address = self.find().await?;
+        let answer = async {
+            let connection = self.cluster.connection_at(&address).await?;
+            let version = connection.version::<R>(i16::MAX)?;
+            let timeout = self.cluster.settings.request_timeout;
+            connection.begin_in(&request(version), version, timeout).await?.receive().await
+        };
+        self.unless_moved(&address, answer).await
     }
 
     /// Turns an error code into a result, and forgets a coordinator that is none any more.

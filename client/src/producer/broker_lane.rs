@@ -74,9 +74,10 @@ impl BrokerLane {
         let (cluster, connections) = (Arc::clone(&self.cluster), Arc::clone(&self.connections));
         let leader = self.broker;
         let sent = self.send(&request);
-        match cluster.unless_moved(&connections, leader, &partitions, sent).await {
+        let now = Duration::ZERO;
+        match cluster.unless_moved(&connections, leader, &partitions, now, sent).await {
             Ok(answer) => Box::pin(async move {
-                match cluster.unless_moved(&connections, leader, &partitions, answer).await {
+                match cluster.unless_moved(&connections, leader, &partitions, now, answer).await {
                     Ok(Some(response)) => {
                         let hints = batches.iter().filter_map(|(to, _)| hint(to, &response));
                         cluster.learn_leaders(hints);

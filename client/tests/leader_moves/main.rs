@@ -8,8 +8,8 @@ mod mock_cluster;
 use std::time::{Duration, Instant};
 
 use client::{
-    Client, ClientSettings, Consumer, ConsumerSettings, Producer, ProducerRecord, ProducerSettings,
-    StartAt, TopicName, TopicPartition,
+    Client, ClientSettings, Consumer, ConsumerSettings, GroupId, Producer, ProducerRecord,
+    ProducerSettings, StartAt, TopicName, TopicPartition,
 };
 use mock_cluster::{MockCluster, Mode, TOPIC};
 use protocol::{ApiKey, PartitionIndex};
@@ -193,6 +193,22 @@ async fn a_slow_leader_that_still_leads_is_waited_for() {
     timeout(SOON, delivery).await.unwrap().unwrap();
     assert_eq!(cluster.requests(1, ApiKey::Produce), 2, "it was sent once");
     expect_all(&client, 2).await;
+}
+
+#[tokio::test]
+async fn a_frozen_coordinator_is_left_when_the_group_has_another() {
+    let cluster = MockCluster::start().await;
+    let admin = client(&cluster).await.admin();
+    let group = GroupId::new("g");
+    assert_eq!(admin.describe_group(&group).await.unwrap().state, "Empty");
+    cluster.set_mode(1, Mode::Hangs);
+    let asking = tokio::spawn(async move { admin.describe_group(&group).await });
+    let looked = cluster.has_been_asked(2, ApiKey::FindCoordinator, 2);
+    timeout(SOON, looked).await.unwrap();
+    cluster.elect(2);
+    let described = timeout(SOON, asking).await.unwrap().unwrap().unwrap();
+    assert_eq!(described.state, "Empty");
+    assert_eq!(cluster.requests(2, ApiKey::DescribeGroups), 1);
 }
 
 #[tokio::test]

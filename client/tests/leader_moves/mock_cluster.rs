@@ -9,7 +9,11 @@ use bytes::{Bytes, BytesMut};
 use protocol::api_versions::ServedApis;
 use protocol::frame::{RequestFrame, encode_response};
 use protocol::generated::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use protocol::generated::describe_groups::{
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup,
+};
 use protocol::generated::fetch::{self, FetchRequest, FetchResponse};
+use protocol::generated::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use protocol::generated::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use protocol::generated::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
@@ -192,6 +196,27 @@ impl Broker {
                 respond::<ApiVersionsRequest>(frame, &response)
             }
             ApiKey::Metadata => respond::<MetadataRequest>(frame, &self.metadata()),
+            ApiKey::FindCoordinator => {
+                let node_id = self.state().leader;
+                let response = FindCoordinatorResponse {
+                    node_id,
+                    host: WireString::from("127.0.0.1"),
+                    port: i32::from(self.ports[&node_id]),
+                    ..FindCoordinatorResponse::default()
+                };
+                respond::<FindCoordinatorRequest>(frame, &response)
+            }
+            ApiKey::DescribeGroups => {
+                let group = DescribedGroup {
+                    group_id: WireString::from("g"),
+                    group_state: WireString::from("Empty"),
+                    ..DescribedGroup::default()
+                };
+                let groups = vec![group];
+                let response =
+                    DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() };
+                respond::<DescribeGroupsRequest>(frame, &response)
+            }
             ApiKey::InitProducerId => {
                 let response =
                     InitProducerIdResponse { producer_id: 7, ..InitProducerIdResponse::default() };
