@@ -1,12 +1,12 @@
 //! One per node and shard; follower fetches arrive here, and their answers, which are long, leave.
 //!
-//! Its supervisor is `cluster`, rest_for_one, after `control_gateway`. Like that one it is shown to
-//! other nodes, unnamed, found in a process group named after this start of the node, and keeps
-//! nothing: a restart loses only what was being answered, and followers ask again. The other nodes'
-//! sessions send to it; it begins each answer through the node's `PeerService`, and a task finishes
-//! it when there is something to fetch and the link has room for it: the bytes given to a link and
-//! not on the line yet are bounded, so that no heartbeat waits long behind them. Its mailbox is
-//! bounded by the followers: one fetch each is under way.
+//! Its supervisor is `gateways`, one_for_one, because none of them knows of the others. Like
+//! `control_gateway` it is shown to other nodes, unnamed, found in a process group named after this
+//! start of the node, and keeps nothing: a restart loses only what was being answered, and followers
+//! ask again. The other nodes' sessions send to it; it begins each answer through the node's
+//! `PeerService`, and a task finishes it when there is something to fetch and the link has room for
+//! it: the bytes given to a link and not on the line yet are bounded, so that no heartbeat waits long
+//! behind them. Its mailbox is bounded by the followers: one fetch each is under way.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 

@@ -1,9 +1,8 @@
 //! One per node with a cluster listener; owns the socket on which other nodes call, and decides
 //! which of them this node has a session with.
 //!
-//! Its supervisor is `cluster`, rest_for_one: before it comes `node_server`, which is
-//! ractor_cluster's and runs the sessions that it is handed; after it come the gateways and whoever
-//! needs other nodes. Tasks of its own send to it: they call, receive, and watch over sessions, so
+//! Its supervisor is `links`, rest_for_one: before it comes `node_server`, which is ractor_cluster's
+//! and runs the sessions that it is handed; after it come the gateways. Tasks of its own send to it: they call, receive, and watch over sessions, so
 //! that it waits for nobody. It sends to the node server only. A restart keeps the socket and the
 //! address book, and loses all sessions: the other nodes see them close, and new ones are made. Its
 //! mailbox holds at most a few messages per node, for as many calls or sessions there are.

@@ -1,14 +1,14 @@
 //! One per node; what other nodes ask the quorum, the controller and the replicas arrives here, and
 //! so do their heartbeats.
 //!
-//! Its supervisor is `cluster`, rest_for_one, after `cluster_link`. It is one of the few actors that
-//! ractor_cluster shows to other nodes, which find it in a process group named after this start of
-//! the node; it bears no name, because a name of another node's gateway would take it from the
-//! registry. The other nodes' sessions send to it; it hands each envelope to the node's
-//! `PeerService`, and the answer goes back through the message's own reply port. It keeps nothing, so
-//! that a restart loses only what was being answered: the others find the new one by the group. It
-//! waits for nobody: an answer is begun here, which keeps messages in order, and finished in a task.
-//! Its mailbox is bounded by the deadlines of those who ask.
+//! Its supervisor is `gateways`, one_for_one, because none of them knows of the others. It is one of
+//! the few actors that ractor_cluster shows to other nodes, which find it in a process group named
+//! after this start of the node; it bears no name, because a name of another node's gateway would
+//! take it from the registry. The other nodes' sessions send to it; it hands each envelope to the
+//! node's `PeerService`, and the answer goes back through the message's own reply port. It keeps
+//! nothing, so that a restart loses only what was being answered: the others find the new one by the
+//! group. It waits for nobody: an answer is begun here, which keeps messages in order, and finished
+//! in a task. Its mailbox is bounded by the deadlines of those who ask.
 
 use std::sync::Arc;
 

@@ -175,8 +175,15 @@ impl Metrics {
         r.register("request_memory_bytes", help, self.request_memory.clone());
     }
 
-    /// Shows the links to other nodes, too.
-    pub fn register_links(&self, links: &LinkMetrics) {
+    /// A node's metrics, those of its links to other nodes among them.
+    #[must_use]
+    pub fn with_links(links: &LinkMetrics) -> Self {
+        let metrics = Self::default();
+        metrics.register_links(links);
+        metrics
+    }
+
+    fn register_links(&self, links: &LinkMetrics) {
         let mut registry = self.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let r = registry.sub_registry_with_prefix("link");
         let help = "Bytes from another node";

@@ -202,7 +202,7 @@ impl Opening {
             request_memory: RequestMemory::new(connections.request_memory_bytes),
             response_memory: RequestMemory::new(connections.request_memory_bytes),
             served: served_apis(),
-            metrics: Metrics::default(),
+            metrics: Metrics::with_links(&self.ports.peers.link_metrics()),
             tree: Tree::with_system_clock(),
         }
     }

@@ -106,6 +106,9 @@ pub type PeerAnswer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, PeerError>> 
 
 /// Who answers what peers send. It must answer every envelope, also one that it cannot read, and
 /// must not wait without a deadline.
+///
+/// Answers are begun one after the other in the order in which the messages of a lane came, so
+/// whatever an answer does before it first waits must be short.
 pub trait PeerService: Send + Sync {
     /// Answers one encoded envelope.
     fn answer(&self, lane: Lane, envelope: Bytes) -> PortFuture<'static, Bytes>;

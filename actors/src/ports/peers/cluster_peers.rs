@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use metadata::HostAndPort;
 use protocol::BrokerId;
-use supervision::{ChildSpec, Shutdown, StartContext};
+use supervision::{
+    Backoff, ChildSpec, RestartIntensity, Shutdown, StartContext, Strategy, SupervisorSpec,
+};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,6 +37,11 @@ use crate::ports::rng::Rng;
 
 /// How long each of the actors may take to stop.
 const SHUTDOWN: Shutdown = Shutdown::Prompt(Duration::from_secs(1));
+/// How soon one that ended is started again, at first and at last.
+const RESTART_MIN: Duration = Duration::from_millis(10);
+const RESTART_MAX: Duration = Duration::from_secs(1);
+/// So many failures within a minute are none of a single actor's.
+const FAILURES_MAX: u32 = 10;
 
 /// Where and how a node listens for its peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,12 +241,24 @@ impl Peers for ClusterPeers {
         };
         let arguments = gateway(Lane::Control);
         let make = move |context: &StartContext| (ControlGateway, arguments(context));
-        children.push(ChildSpec::actor("control_gateway", make));
+        let mut gateways = vec![ChildSpec::actor("control_gateway", make)];
         for shard in 0..BULK_GATEWAYS {
             let arguments = gateway(Lane::Bulk(shard));
             let make = move |context: &StartContext| (BulkGateway, arguments(context));
-            children.push(ChildSpec::actor(format!("bulk_gateway-{shard}"), make));
+            gateways.push(ChildSpec::actor(format!("bulk_gateway-{shard}"), make));
         }
-        children.into_iter().map(|child| child.shutdown(SHUTDOWN)).collect()
+        children.push(supervisor("gateways", Strategy::OneForOne, gateways));
+        // whoever needs other nodes lives through the end of these: it finds the new ones
+        vec![supervisor("links", Strategy::RestForOne, children)]
     }
+}
+
+fn supervisor(name: &'static str, strategy: Strategy, children: Vec<ChildSpec>) -> ChildSpec {
+    let intensity = RestartIntensity::new(FAILURES_MAX, Duration::from_secs(60));
+    let mut spec = SupervisorSpec::new(strategy).intensity(intensity);
+    for child in children {
+        let worker = child.shutdown(SHUTDOWN).backoff(Backoff::new(RESTART_MIN, RESTART_MAX));
+        spec = spec.child(worker);
+    }
+    ChildSpec::supervisor(name, spec)
 }
