@@ -145,7 +145,7 @@ fn partitions_starting(broker: &Broker) -> usize {
     let mut places = broker.partitions.places();
     let leads = |place: &PartitionPlace| place.decided().leader == Some(broker.id);
     let serves =
-        |place: &PartitionPlace| place.view().is_some() || place.last_led_epoch().is_known();
+        |place: &PartitionPlace| place.view().is_some() || place.last_told_epoch().is_known();
     places.retain(|place| leads(place) && !serves(place));
     if places.is_empty() {
         return 0;

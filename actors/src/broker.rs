@@ -29,6 +29,7 @@ use crate::ports::peers::PeerIdentity;
 use crate::producer_ids::ProducerIds;
 use crate::quarantine_reporter::QuarantineReporterMessage;
 use crate::read_view::ReadView;
+use crate::replication_directory::ReplicationDirectory;
 use crate::request_memory::RequestMemory;
 
 /// The name of the topic that holds the groups' offsets.
@@ -153,6 +154,8 @@ pub struct Broker {
     pub quorum: QuorumCell,
     /// Who tells the controller of replicas in quarantine.
     pub quarantine_reporter: Address<QuarantineReporterMessage>,
+    /// Who follows and feeds on this node.
+    pub replication: ReplicationDirectory,
     /// The consumer groups of this node.
     pub groups: GroupDirectory,
     /// Ids for idempotent producers.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use commit_log::OpenHints;
 use protocol::{Offset, TopicPartition};
+use tokio::sync::oneshot;
 
 /// What is known about one log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,13 +35,19 @@ struct Inner {
     logs: AllCheckpoints,
     clean_shutdown: bool,
     is_dirty: bool,
+    /// Who wants to know when the files hold what it reported.
+    waiting: Vec<Confirmation>,
 }
+
+/// A log, what it reported, and where the word goes.
+type Confirmation = (TopicPartition, oneshot::Sender<Offset>);
 
 impl LogCheckpoints {
     /// What the files said when the node started, and whether it had stopped in order.
     #[must_use]
     pub fn new(logs: AllCheckpoints, clean_shutdown: bool) -> Self {
-        let inner = Mutex::new(Inner { logs, clean_shutdown, is_dirty: false });
+        let inner =
+            Mutex::new(Inner { logs, clean_shutdown, is_dirty: false, waiting: Vec::new() });
         Self { inner, writing: Mutex::new(()) }
     }
 
@@ -75,6 +82,22 @@ impl LogCheckpoints {
         }
     }
 
+    /// A log was cut, perhaps below what the files say. The answer is the recovery point that they
+    /// hold, as soon as they hold one from now on.
+    pub fn report_cut(
+        &self,
+        log: &TopicPartition,
+        recovery_point: Offset,
+        log_start_offset: Offset,
+    ) -> oneshot::Receiver<Offset> {
+        self.report(log, recovery_point, log_start_offset);
+        let (written, confirmed) = oneshot::channel();
+        let mut inner = self.lock();
+        inner.is_dirty = true;
+        inner.waiting.push((log.clone(), written));
+        confirmed
+    }
+
     /// A log failed, and its disk took no note of how far it is good.
     pub fn report_failure(&self, log: &TopicPartition, flushed_offset: Offset) {
         self.lock().logs.entry(log.clone()).or_default().flushed_proof = Some(flushed_offset);
@@ -97,10 +120,22 @@ impl LogCheckpoints {
         let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let changed = {
             let mut inner = self.lock();
-            std::mem::take(&mut inner.is_dirty).then(|| inner.logs.clone())
+            std::mem::take(&mut inner.is_dirty)
+                .then(|| (inner.logs.clone(), std::mem::take(&mut inner.waiting)))
         };
-        let Some(logs) = changed else { return Ok(()) };
-        write(&logs).inspect_err(|_| self.lock().is_dirty = true)
+        let Some((logs, waiting)) = changed else { return Ok(()) };
+        if let Err(error) = write(&logs) {
+            let mut inner = self.lock();
+            inner.is_dirty = true;
+            inner.waiting.extend(waiting);
+            return Err(error);
+        }
+        for (log, written) in waiting {
+            if let Some(offset) = logs.get(&log).and_then(|known| known.recovery_point) {
+                let _ = written.send(offset);
+            }
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -17,7 +17,7 @@ use metadata::{
     BrokerSettings, ClusterImage, ImageDelta, PartitionKey, PartitionState, ReplicaChange,
     SettingResource, TopicSettings,
 };
-use protocol::{TopicId, TopicPartition};
+use protocol::{BrokerId, TopicId, TopicPartition};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 
@@ -25,7 +25,7 @@ use crate::broker::Broker;
 use crate::metadata_quorum::AppliedImage;
 use crate::partition_directory::PartitionPlace;
 use crate::partition_house::PartitionHouse;
-use crate::partition_replica::PartitionReplicaMessage;
+use crate::partition_replica::{LeadingMessage, PartitionReplicaMessage};
 use crate::partition_settings::PartitionSettings;
 
 /// What the publisher is told.
@@ -111,6 +111,7 @@ impl PublisherState {
         for (place, state) in births {
             self.start(place, state);
         }
+        self.tell_of_lifted_fences(&delta, &older, &newer);
         let deleted: Vec<_> = delta.topics_deleted.keys().copied().collect();
         if !deleted.is_empty() {
             broker.groups.on_topics_deleted(&broker, delta.topics_deleted.values());
@@ -197,6 +198,32 @@ impl PublisherState {
             house.delete(&place).await;
             done.send_replace(true);
         });
+    }
+
+    /// A follower in sync with an idle partition has nothing to say by which its leader could
+    /// notice that it may join again.
+    fn tell_of_lifted_fences(
+        &self,
+        delta: &ImageDelta,
+        older: &ClusterImage,
+        newer: &ClusterImage,
+    ) {
+        let broker = &self.arguments.broker;
+        let lifted = |id: &&BrokerId| newer.is_active(**id) && !older.is_active(**id);
+        let lifted: Vec<_> = delta.brokers.iter().filter(lifted).copied().collect();
+        if lifted.is_empty() {
+            return;
+        }
+        for place in broker.partitions.places() {
+            let decided = place.decided();
+            if decided.leader != Some(broker.id) {
+                continue;
+            }
+            for follower in lifted.iter().filter(|follower| decided.is_assigned(**follower)) {
+                let message = LeadingMessage::FollowerUnfenced(*follower);
+                let _ = place.replica.send(PartitionReplicaMessage::Leading(message));
+            }
+        }
     }
 
     /// Settings first: what is started or told next reads them.

@@ -11,6 +11,7 @@ use protocol::{LeaderEpoch, TopicPartition};
 use supervision::Address;
 use tokio::sync::Notify;
 
+use crate::feed_bells::{FeedBells, RungPartitions};
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::partition_settings::PartitionSettings;
 use crate::read_view::ReadView;
@@ -27,10 +28,11 @@ pub struct PartitionPlace {
     pub replica: Address<PartitionReplicaMessage>,
     view: ArcSwapOption<ReadView>,
     waiters: ViewWaiters,
+    feeds: FeedBells,
     settings: ArcSwap<PartitionSettings>,
     pending_bytes: Arc<AtomicUsize>,
     was_opened: AtomicBool,
-    last_led_epoch: AtomicI32,
+    last_told_epoch: AtomicI32,
     decided: ArcSwap<PartitionState>,
 }
 
@@ -62,10 +64,11 @@ impl PartitionPlace {
             replica: Address::new(),
             view: ArcSwapOption::empty(),
             waiters: ViewWaiters::default(),
+            feeds: FeedBells::default(),
             settings: ArcSwap::new(settings),
             pending_bytes: Arc::default(),
             was_opened: AtomicBool::new(false),
-            last_led_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
+            last_told_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
             decided: ArcSwap::new(decided),
         }
     }
@@ -78,13 +81,20 @@ impl PartitionPlace {
 
     /// Publishes a picture and wakes whoever waits for one.
     pub fn publish(&self, view: ReadView) {
-        self.view.store(Some(Arc::new(view)));
+        self.publish_to_feeds(view);
         self.waiters.ring();
+    }
+
+    /// Publishes a picture that differs only in what followers may read, and wakes their feeds.
+    pub fn publish_to_feeds(&self, view: ReadView) {
+        self.view.store(Some(Arc::new(view)));
+        self.feeds.ring(self.key);
     }
 
     /// Takes the picture away: the replica ended or stopped leading.
     pub fn close(&self) {
         self.view.store(None);
+        self.feeds.ring(self.key);
         self.waiters.ring();
     }
 
@@ -98,6 +108,11 @@ impl PartitionPlace {
     /// Leaves a bell that rings at the next picture.
     pub fn leave_bell(&self, bell: &Bell) {
         self.waiters.leave(bell);
+    }
+
+    /// Leaves a feed's bell that rings at the next picture.
+    pub fn leave_feed_bell(&self, rung: &Arc<RungPartitions>) {
+        self.feeds.leave(rung);
     }
 
     /// The topic's settings as last published.
@@ -142,16 +157,16 @@ impl PartitionPlace {
         !self.was_opened.swap(true, Ordering::SeqCst)
     }
 
-    /// The highest epoch that a replica led here since the process started: whoever stops leading
-    /// never resumes that epoch, also not after a restart of the replica.
+    /// The highest epoch that a replica was told of here since the process started: whoever stops
+    /// leading never resumes that epoch, also not after a restart of the replica.
     #[must_use]
-    pub fn last_led_epoch(&self) -> LeaderEpoch {
-        LeaderEpoch::new(self.last_led_epoch.load(Ordering::SeqCst))
+    pub fn last_told_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch::new(self.last_told_epoch.load(Ordering::SeqCst))
     }
 
-    /// Remembers that the epoch was led.
-    pub fn led(&self, epoch: LeaderEpoch) {
-        self.last_led_epoch.fetch_max(epoch.value(), Ordering::SeqCst);
+    /// Remembers that the replica took a role under this epoch.
+    pub fn told(&self, epoch: LeaderEpoch) {
+        self.last_told_epoch.fetch_max(epoch.value(), Ordering::SeqCst);
     }
 }
 

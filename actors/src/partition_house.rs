@@ -2,7 +2,7 @@
 //! the node share. It starts and deletes replicas on the publisher's word; no actor.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use commit_log::{LogDirectory, LogResources};
@@ -43,6 +43,8 @@ pub fn supervisor_spec(
 /// What every replica of the node is born with.
 #[derive(Clone)]
 pub struct PartitionHouse {
+    /// The node.
+    pub broker: Weak<Broker>,
     /// The node's number.
     pub this_broker: BrokerId,
     /// The supervisor of the replicas.
@@ -94,9 +96,11 @@ impl PartitionHouse {
     ) -> PartitionReplicaArguments {
         PartitionReplicaArguments {
             place: Arc::clone(place),
+            broker: self.broker.clone(),
             this_broker: self.this_broker,
             incarnation: context.incarnation(),
             directory: self.directory.partition_path(&place.name),
+            log_directory: Arc::clone(&self.directory),
             resources: self.resources.clone(),
             checkpoints: Arc::clone(&self.checkpoints),
             ports: self.ports.clone(),

@@ -3,12 +3,14 @@
 //!
 //! Supervised by `partitions`, one_for_one with backoff, then quarantine: a fault of one partition
 //! is nobody else's. Sent to by sessions and group coordinators (appends), by the publisher (what
-//! the controller decided), by maintenance and by its writer. Sends to its writer and to the
+//! the controller decided), by feeds (what its followers ask), by fetchers (what its leader says), by
+//! maintenance and by its writer. Sends to its writer, to the fetcher of its leader and to the
 //! controller, and publishes a read view that everybody else reads without asking.
 //!
 //! ```text
-//! recovering ──recovered──▶ waiting for an epoch ──elected──▶ leading ──▶ (ends with its writer)
-//!                                └───asks the controller──┘
+//!                       ┌───asks the controller──┐
+//! recovering ──recovered──▶ waiting for an epoch ──elected──▶ leading ◀──▶ following
+//!     └──damaged──▶ asks to be taken out of the ISR, starts empty    (ends with its writer)
 //! ```
 //!
 //! A restart keeps the files and the epochs led (in its place), and loses its machine: whoever
@@ -18,34 +20,43 @@
 //! a file, and never decides: the machine does.
 
 mod appends;
+mod following;
 mod leadership;
+mod leading;
 mod opening;
+mod own_messages;
+mod repair;
 mod writing;
 
+pub use following::FollowingMessage;
+pub use leadership::log_offsets;
+pub use leading::LeadingMessage;
 pub use opening::OpenError;
+pub use own_messages::OwnMessage;
+pub use writing::ReplicaFault;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use commit_log::{AppendError, CommitLog, LogReader, LogResources, RecoveryReport};
+use commit_log::{AppendError, CommitLog, LogDirectory, LogReader, LogResources};
 use metadata::PartitionState;
 use protocol::record_batch::BatchHeader;
 use protocol::{BrokerId, ErrorCode, Offset};
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
 use replication::{Acks, Effects, Moment, Refusal, Replica, Ticket};
 use supervision::{Address, Counted, LeaseTable, OwnChild, OwnChildren, Status};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::broker::Registration;
+use crate::broker::{Broker, Registration};
 use crate::controller::ControllerMessage;
 use crate::log_checkpoints::LogCheckpoints;
 use crate::partition_directory::PartitionPlace;
 use crate::ports::Ports;
-use crate::segment_writer::{AppendReport, HeldBytes, LogLease, Poison, SegmentWriterMessage};
+use crate::segment_writer::{Cut, HeldBytes, LogLease, Poison, SegmentWriterMessage, WriterReport};
 
 /// Where an append stands, or why it does not.
 pub type AppendAnswer = Result<AppendPlace, AppendRefusal>;
@@ -94,6 +105,8 @@ pub struct AppendRequest {
     pub acks: Acks,
     /// Memory that the batch holds until it is in the file.
     pub held: HeldBytes,
+    /// When the sender stops waiting; `None` if it has its own patience.
+    pub deadline: Option<Instant>,
     /// Where the answer goes. Dropped unanswered, it means that the replica ended.
     pub reply: oneshot::Sender<AppendAnswer>,
 }
@@ -102,20 +115,20 @@ pub struct AppendRequest {
 pub enum PartitionReplicaMessage {
     /// A session or a coordinator: append.
     Append(AppendRequest),
-    /// From its writer: a group was written.
-    Appended(Vec<AppendReport>),
+    /// From its writer.
+    Writer(WriterReport),
     /// From a flush: everything below is on disk.
     Flushed(Offset),
-    /// From its writer: the log start offset moved.
-    LogStartMoved(Offset),
-    /// From the publisher: what the cluster agreed on about this partition.
+    /// From the publisher or the controller: what the cluster agreed on about this partition.
     Decided(Arc<PartitionState>),
     /// From the publisher: the topic's settings changed; they are in the place.
     SettingsChanged,
-    /// From itself: recovery ended.
-    Opened(Box<Result<(CommitLog, RecoveryReport), OpenError>>),
-    /// From itself: ask the controller again for an epoch.
-    ElectionDue,
+    /// About its followers.
+    Leading(LeadingMessage),
+    /// From the fetcher of its leader.
+    Following(FollowingMessage),
+    /// From itself.
+    Own(OwnMessage),
     /// A session: delete the records below this offset.
     DeleteRecords {
         /// The first offset to keep; [`Offset::UNKNOWN`] means the high watermark.
@@ -125,13 +138,6 @@ pub enum PartitionReplicaMessage {
     },
     /// Maintenance: delete what retention gives up. Ignored while it does not lead.
     ApplyRetention,
-    /// Nothing was appended for a while.
-    Idle {
-        /// From its writer; else from itself, for a log that was recovered and not written to.
-        in_writer: bool,
-    },
-    /// From its writer, its last act: the log, dormant.
-    WriterRetired(Box<CommitLog>),
     /// An orderly stop: flush, close the log cleanly, say where it ends.
     Close {
         /// Told when the log is closed.
@@ -150,12 +156,16 @@ pub enum PartitionReplicaMessage {
 pub struct PartitionReplicaArguments {
     /// Its place.
     pub place: Arc<PartitionPlace>,
-    /// The node it is on.
+    /// The node.
+    pub broker: Weak<Broker>,
+    /// Its number.
     pub this_broker: BrokerId,
     /// Which start of the replica this is.
     pub incarnation: u64,
     /// The partition's directory.
     pub directory: PathBuf,
+    /// The directory that it is in.
+    pub log_directory: Arc<LogDirectory>,
     /// What the logs of the node share.
     pub resources: LogResources,
     /// What the directory's checkpoints know about the logs.
@@ -196,9 +206,12 @@ const LEASE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// An append that waits for its answer.
 struct Waiting {
+    deadline: Option<Instant>,
     log_append_time: Option<i64>,
     reply: oneshot::Sender<AppendAnswer>,
 }
+
+type LagTimer = tokio::task::JoinHandle<Result<(), MessagingErr<Counted<PartitionReplicaMessage>>>>;
 
 /// What a replica knows.
 pub struct PartitionReplicaState {
@@ -212,13 +225,32 @@ pub struct PartitionReplicaState {
     reader: Option<LogReader>,
     /// Messages that wait for the log to come back from a writer that retires.
     postponed: Vec<PartitionReplicaMessage>,
+    /// Work for the writer, given at the end of each message.
+    for_writer: Vec<SegmentWriterMessage>,
+    /// Whether the writer finishes what it has, because the role is about to change.
+    draining: bool,
+    /// The batches of the answer that is being looked at.
+    fetched: Bytes,
+    /// What the fetcher was told.
+    told_fetcher: following::ToldFetcher,
+    /// The cut that the writer has been told to make.
+    cutting: Option<Cut>,
     /// The newest decision of the controller.
     decided: Arc<PartitionState>,
     /// Where the leadership began.
     epoch_start_offset: Offset,
+    /// The end of the log as last published.
+    published_end: Offset,
+    lag_timer: Option<LagTimer>,
+    watches_deadlines: bool,
+    waits_for_election: bool,
+    elections_asked: u32,
+    /// Whether everything that this replica confirmed is in its log.
+    is_whole: bool,
     /// The writer's place in the tree.
     shown_writer: Option<OwnChild>,
     origin: Instant,
+    myself: ActorRef<Counted<PartitionReplicaMessage>>,
     arguments: PartitionReplicaArguments,
     /// Last: the next incarnation opens the log when this is dropped.
     lease: LogLease,
@@ -237,7 +269,7 @@ impl Actor for PartitionReplica {
         let directory = arguments.directory.clone();
         let lease = arguments.leases.acquire(directory, LEASE_DEADLINE).await?;
         let state = PartitionReplicaState {
-            machine: Replica::restarted(arguments.place.last_led_epoch()),
+            machine: Replica::restarted(arguments.place.last_told_epoch()),
             effects: Effects::new(),
             waiting: HashMap::new(),
             next_ticket: 0,
@@ -245,14 +277,26 @@ impl Actor for PartitionReplica {
             log: LogPlace::Elsewhere,
             reader: None,
             postponed: Vec::new(),
+            for_writer: Vec::new(),
+            draining: false,
+            fetched: Bytes::new(),
+            told_fetcher: following::ToldFetcher::default(),
+            cutting: None,
             decided: arguments.place.decided(),
             epoch_start_offset: Offset::ZERO,
+            published_end: Offset::UNKNOWN,
+            lag_timer: None,
+            watches_deadlines: false,
+            waits_for_election: false,
+            elections_asked: 0,
+            is_whole: true,
             shown_writer: None,
             origin: Instant::now(),
+            myself,
             arguments,
             lease,
         };
-        state.start_opening(&myself);
+        state.start_opening();
         Ok(state)
     }
 
@@ -262,7 +306,8 @@ impl Actor for PartitionReplica {
         message: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        state.on_message(message.open(), &myself).await
+        state.on_message(message.open(), &myself).await?;
+        state.hand_to_writer(&myself).await
     }
 
     async fn handle_supervisor_evt(
@@ -274,7 +319,7 @@ impl Actor for PartitionReplica {
         match event {
             // the only child is the writer: its failure is this replica's
             SupervisionEvent::ActorFailed(_, error) => {
-                state.remember_failure(&error);
+                state.on_writer_failed(&error);
                 Err(error)
             }
             SupervisionEvent::ActorTerminated(_, _, reason) => state.on_writer_ended(reason),
@@ -287,6 +332,7 @@ impl Actor for PartitionReplica {
         _myself: ActorRef<Self::Msg>,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
+        state.disarm_lag_deadline();
         state.refuse_all();
         Ok(())
     }
@@ -309,21 +355,18 @@ impl PartitionReplicaState {
         use PartitionReplicaMessage as Message;
         match message {
             Message::Append(request) => self.on_append(request, myself).await?,
-            Message::Appended(reports) => self.on_appended(reports),
+            Message::Writer(report) => self.on_writer_report(report)?,
             Message::Flushed(offset) => self.on_flushed(offset),
-            Message::LogStartMoved(offset) => self.on_log_start_moved(offset),
-            Message::Decided(state) => self.on_decided(state, myself)?,
+            Message::Decided(state) => self.on_decided(state),
             Message::SettingsChanged => self.on_settings_changed(),
-            Message::Opened(opened) => self.on_opened(*opened, myself)?,
-            Message::ElectionDue => self.ask_for_election(myself),
+            Message::Leading(message) => self.on_leading(message),
+            Message::Following(message) => self.on_following(message),
+            Message::Own(message) => self.on_own(message)?,
             Message::DeleteRecords { offset, reply } => {
                 self.on_delete_records(offset, reply, myself).await?;
             }
             Message::ApplyRetention => self.on_apply_retention(myself).await?,
-            Message::Idle { in_writer: true } => self.on_writer_idle(),
-            Message::Idle { in_writer: false } => self.on_log_idle(myself),
-            Message::WriterRetired(log) => self.on_writer_retired(log, myself),
-            Message::Close { reply } => self.on_close(reply, myself)?,
+            Message::Close { reply } => self.on_close(reply)?,
             Message::Poison { poison, in_writer } => {
                 self.on_poison(poison, in_writer, myself).await?;
             }

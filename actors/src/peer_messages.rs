@@ -12,6 +12,8 @@
 //! from another cluster, is refused before its body is looked at.
 
 mod envelope;
+pub mod flush_progress;
+pub mod follower_fetch;
 mod peer_caller;
 
 use bytes::Bytes;

@@ -91,7 +91,12 @@ async fn dispatch(
         | MessageKind::InstallSnapshot
         | MessageKind::JoinCluster
         | MessageKind::AskQuorum => broker.quorum.answer(kind, from, body).await,
-        MessageKind::FollowerFetch | MessageKind::FlushProgress => Err(AnswerStatus::NotNow),
+        MessageKind::FollowerFetch => {
+            broker.replication.on_follower_fetch(broker, from, body).await
+        }
+        MessageKind::FlushProgress => {
+            broker.replication.on_flush_progress(broker, from, body).await
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub struct ReadView {
     pub log_start_offset: Offset,
     /// The first offset that is not committed: ordinary consumers read below it.
     pub high_watermark: Offset,
+    /// The offset after the last record that the replica's machine knows of: followers read below
+    /// it. The log may end later, with records that are being reported.
+    pub log_end_offset: Offset,
     /// Consumers that want only finished transactions read below it.
     pub last_stable_offset: Offset,
 }

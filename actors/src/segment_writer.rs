@@ -18,12 +18,15 @@
 //! never answers a client.
 
 mod append_work;
+mod faults;
+mod following;
+mod writer_report;
 mod writer_settings;
 
 use std::io;
 use std::sync::Arc;
 
-use commit_log::{AppendOutcome, CommitLog, FlushResult, LogError};
+use commit_log::{AppendOutcome, CommitLog, FlushResult};
 use protocol::Offset;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use supervision::Lease;
@@ -33,6 +36,9 @@ use crate::ports::clock::Clock;
 use crate::ports::storage_executor::StorageExecutor;
 
 pub use append_work::{AppendReport, AppendWork, HeldBytes};
+pub use faults::{Poison, WriterFault};
+pub use following::{Cut, FetchedAppend, FollowerWork, TruncatedLog};
+pub use writer_report::WriterReport;
 pub use writer_settings::WriterSettings;
 
 /// The right to own one partition directory.
@@ -40,19 +46,24 @@ pub type LogLease = Lease<std::path::PathBuf>;
 
 /// What a segment writer is told, all by its replica or itself.
 pub enum SegmentWriterMessage {
-    /// Append a batch. Answered by [`PartitionReplicaMessage::Appended`].
+    /// Append a batch. Answered by [`WriterReport::Appended`].
     Append(AppendWork),
+    /// What a follower has to do.
+    Following(FollowerWork),
+    /// Say where the log stands, after everything given before. Answered by
+    /// [`WriterReport::Drained`].
+    Drain,
+    /// The directory's checkpoints hold this recovery point.
+    ConfirmCheckpoint {
+        /// As written.
+        offset: Offset,
+    },
     /// From itself: everything queued so far is one group.
     WriteDue,
     /// From the flush pool.
     FlushEnded(FlushResult),
     /// From itself: `flush.ms` after an unflushed append.
     FlushDue,
-    /// Flush now and say how far; for an orderly stop and for replicas that give up leadership.
-    Flush {
-        /// The flushed offset.
-        reply: RpcReplyPort<Offset>,
-    },
     /// DeleteRecords: raise the log start offset.
     AdvanceLogStart {
         /// The first offset to keep.
@@ -77,34 +88,11 @@ pub enum SegmentWriterMessage {
 
 impl ractor::Message for SegmentWriterMessage {}
 
-/// A fault that a demonstration or a test injects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poison {
-    /// Panic in the handler.
-    Panic,
-    /// Fail as if the disk had.
-    StorageError,
-}
-
 /// Where the log start offset is reported to.
 pub type LogStartReply = RpcReplyPort<Offset>;
 
 /// The named reason with which a writer that gave its log back ends.
 pub const RETIRED: &str = "retired";
-
-/// Why the writer could not do what it was asked. It fails with it, so asking again leads to the
-/// next incarnation.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct WriterFault(#[from] LogError);
-
-impl WriterFault {
-    /// What the log said.
-    #[must_use]
-    pub const fn log_error(&self) -> &LogError {
-        &self.0
-    }
-}
 
 /// Everything a writer is born with.
 pub struct SegmentWriterArguments {
@@ -134,8 +122,9 @@ pub struct SegmentWriterState {
     unflushed_records: u64,
     flush_timer_armed: bool,
     is_flushing: bool,
+    /// A cut that waits for the flush under way.
+    cut_after_flush: Option<Cut>,
     is_retiring: bool,
-    flush_waiters: Vec<RpcReplyPort<Offset>>,
     appended_since_check: bool,
     settings: WriterSettings,
     replica: ActorRef<supervision::Counted<PartitionReplicaMessage>>,
@@ -162,8 +151,8 @@ impl Actor for SegmentWriter {
             unflushed_records: 0,
             flush_timer_armed: false,
             is_flushing: false,
+            cut_after_flush: None,
             is_retiring: false,
-            flush_waiters: Vec::new(),
             appended_since_check: true,
             settings: arguments.settings,
             replica: arguments.replica,
@@ -181,10 +170,14 @@ impl Actor for SegmentWriter {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SegmentWriterMessage::Append(work) => state.on_append(work, &myself),
+            SegmentWriterMessage::Following(work) => state.on_follower_work(work, &myself)?,
+            SegmentWriterMessage::Drain => state.on_drain(&myself)?,
+            SegmentWriterMessage::ConfirmCheckpoint { offset } => {
+                state.log().recovery_point_checkpointed(offset).map_err(WriterFault::from)?;
+            }
             SegmentWriterMessage::WriteDue => state.on_write_due(&myself)?,
             SegmentWriterMessage::FlushEnded(result) => state.on_flush_ended(result, &myself)?,
             SegmentWriterMessage::FlushDue => state.on_flush_due(&myself)?,
-            SegmentWriterMessage::Flush { reply } => state.on_flush(reply, &myself)?,
             SegmentWriterMessage::AdvanceLogStart { offset, reply } => {
                 state.on_advance_log_start(offset, reply)?;
             }
@@ -216,6 +209,10 @@ impl Actor for SegmentWriter {
 }
 
 impl SegmentWriterState {
+    fn tell(&self, report: WriterReport) {
+        let _ = self.replica.cast(PartitionReplicaMessage::Writer(report).into());
+    }
+
     fn log(&mut self) -> &mut CommitLog {
         self.log.as_deref_mut().expect("giving the log away is the writer's last act")
     }
@@ -229,8 +226,11 @@ impl SegmentWriterState {
     }
 
     fn on_write_due(&mut self, myself: &ActorRef<SegmentWriterMessage>) -> Result<(), WriterFault> {
-        self.appended_since_check = true;
         let works = std::mem::take(&mut self.queue);
+        if works.is_empty() {
+            return Ok(());
+        }
+        self.appended_since_check = true;
         let mut held = Vec::with_capacity(works.len());
         let mut tickets = Vec::with_capacity(works.len());
         let mut appends = Vec::with_capacity(works.len());
@@ -248,7 +248,7 @@ impl SegmentWriterState {
             .map(|(ticket, result)| AppendReport { ticket, result })
             .collect();
         self.count_unflushed(&reports);
-        let _ = self.replica.cast(PartitionReplicaMessage::Appended(reports).into());
+        self.tell(WriterReport::Appended(reports));
         self.flush_by_policy(myself)
     }
 
@@ -306,12 +306,9 @@ impl SegmentWriterState {
         myself: &ActorRef<SegmentWriterMessage>,
     ) -> Result<(), WriterFault> {
         self.is_flushing = false;
-        let flushed = self.log().finish_flush(result)?;
-        if flushed < self.log().log_end_offset() && !self.flush_waiters.is_empty() {
-            return self.begin_flush(myself);
-        }
-        for reply in self.flush_waiters.drain(..) {
-            let _ = reply.send(flushed);
+        self.log().finish_flush(result)?;
+        if let Some(cut) = self.cut_after_flush.take() {
+            self.on_truncate(cut, myself)?;
         }
         if self.is_retiring {
             return self.on_retire(myself);
@@ -321,20 +318,6 @@ impl SegmentWriterState {
 
     fn on_flush_due(&mut self, myself: &ActorRef<SegmentWriterMessage>) -> Result<(), WriterFault> {
         self.flush_timer_armed = false;
-        self.begin_flush(myself)
-    }
-
-    fn on_flush(
-        &mut self,
-        reply: RpcReplyPort<Offset>,
-        myself: &ActorRef<SegmentWriterMessage>,
-    ) -> Result<(), WriterFault> {
-        let flushed = self.log().flushed_offset();
-        if flushed >= self.log().log_end_offset() {
-            let _ = reply.send(flushed);
-            return Ok(());
-        }
-        self.flush_waiters.push(reply);
         self.begin_flush(myself)
     }
 
@@ -358,7 +341,7 @@ impl SegmentWriterState {
 
     fn tell_log_start(&mut self) -> Offset {
         let offset = self.log().log_start_offset();
-        let _ = self.replica.cast(PartitionReplicaMessage::LogStartMoved(offset).into());
+        self.tell(WriterReport::LogStartMoved(offset));
         offset
     }
 
@@ -379,7 +362,7 @@ impl SegmentWriterState {
             let idle_after = self.settings.idle_after;
             myself.send_after(idle_after, || SegmentWriterMessage::IdleCheck);
         } else {
-            let _ = self.replica.cast(PartitionReplicaMessage::Idle { in_writer: true }.into());
+            self.tell(WriterReport::Idle);
         }
     }
 
@@ -391,7 +374,7 @@ impl SegmentWriterState {
         }
         self.log().become_dormant()?;
         if let Some(log) = self.log.take() {
-            let _ = self.replica.cast(PartitionReplicaMessage::WriterRetired(log).into());
+            self.tell(WriterReport::Retired(log));
         }
         myself.stop(Some(RETIRED.to_owned()));
         Ok(())

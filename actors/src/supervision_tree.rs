@@ -38,6 +38,8 @@ pub struct TreeParts {
     pub lifecycle: LifecycleArguments,
     /// The replicas.
     pub partitions: DynamicSupervisor,
+    /// The fetchers and feeds.
+    pub replication: DynamicSupervisor,
     /// The group coordinators.
     pub groups: DynamicSupervisor,
     /// Retention and checkpoints.
@@ -54,14 +56,16 @@ impl TreeParts {
     /// The node: what stands on the cluster's word comes after it, and restarts with it.
     #[must_use]
     pub fn node(self) -> SupervisorSpec {
-        let Self { partitions, groups, sessions, .. } = &self;
-        let (partitions, groups, sessions) = (partitions.clone(), groups.clone(), sessions.clone());
+        let Self { partitions, replication, groups, sessions, .. } = &self;
+        let (partitions, replication) = (partitions.clone(), replication.clone());
+        let (groups, sessions) = (groups.clone(), sessions.clone());
         let (maintenance, listeners) = (self.maintenance.clone(), self.listeners.clone());
         let admin = self.admin.clone();
         let mut node = SupervisorSpec::new(Strategy::RestForOne)
             .intensity(PATIENCE)
             .child(ChildSpec::supervisor("cluster", self.cluster()))
             .child(ChildSpec::dynamic_supervisor("partitions", &partitions))
+            .child(ChildSpec::dynamic_supervisor("replication", &replication))
             .child(ChildSpec::dynamic_supervisor("groups", &groups))
             .child(ChildSpec::supervisor("maintenance", maintenance_of(&maintenance)))
             .child(ChildSpec::dynamic_supervisor("client_sessions", &sessions))

@@ -112,7 +112,8 @@ impl GroupCoordinatorState {
     ) {
         let (reply, answer) = oneshot::channel();
         let held = HeldBytes::default();
-        let request = AppendRequest { batch, header, acks: Acks::All, held, reply };
+        let acks = Acks::All;
+        let request = AppendRequest { batch, header, acks, held, deadline: None, reply };
         // undeliverable, the reply port is dropped with the request, and read as such below
         let _ = self.place.partition.replica.send(PartitionReplicaMessage::Append(request));
         let deadline = self.broker.settings.load().offsets.commit_timeout;

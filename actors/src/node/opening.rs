@@ -43,6 +43,7 @@ use crate::peer_service::BrokerPeerService;
 use crate::ports::Ports;
 use crate::ports::net::NetListener;
 use crate::producer_ids::ProducerIds;
+use crate::replication_directory::ReplicationDirectory;
 use crate::request_memory::RequestMemory;
 use crate::requests::served_apis;
 use crate::supervision_tree::TreeParts;
@@ -151,7 +152,7 @@ struct Opening {
 impl Opening {
     async fn start(self) -> Result<Node, NodeError> {
         let groups = DynamicSupervisor::new(DynamicSupervisorSpec::new(CHILDREN_MAX));
-        let broker = Arc::new(self.broker(&groups));
+        let broker = Arc::new_cyclic(|broker| self.broker(broker, &groups));
         count_failures(&broker);
         let house = self.house(&broker);
         let (registered, registration) = watch::channel(None);
@@ -174,7 +175,7 @@ impl Opening {
         })
     }
 
-    fn broker(&self, groups: &DynamicSupervisor) -> Broker {
+    fn broker(&self, of: &std::sync::Weak<Broker>, groups: &DynamicSupervisor) -> Broker {
         let (controller, registration) = (Address::new(), Registration::default());
         let connections = &self.settings.connections;
         Broker {
@@ -198,6 +199,7 @@ impl Opening {
             lifeline: Lifeline::default(),
             quorum: QuorumCell::default(),
             quarantine_reporter: Address::new(),
+            replication: ReplicationDirectory::new(CHILDREN_MAX, of.clone()),
             groups: GroupDirectory::new(groups.clone()),
             request_memory: RequestMemory::new(connections.request_memory_bytes),
             response_memory: RequestMemory::new(connections.request_memory_bytes),
@@ -234,6 +236,7 @@ impl Opening {
                 _ => Vec::new(),
             };
             PartitionHouse {
+                broker: Arc::downgrade(broker),
                 this_broker: broker.id,
                 supervisor: DynamicSupervisor::new(supervisor_spec(CHILDREN_MAX, initial)),
                 directory: Arc::clone(&self.directory),
@@ -281,6 +284,7 @@ impl Opening {
                 registered,
             },
             partitions: house.supervisor.clone(),
+            replication: broker.replication.supervisor().clone(),
             groups,
             maintenance: MaintenanceArguments {
                 broker: Arc::clone(broker),

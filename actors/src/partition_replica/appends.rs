@@ -4,17 +4,17 @@ use ractor::{ActorProcessingErr, ActorRef};
 use replication::{Effect, Ticket};
 use supervision::Counted;
 use tokio::sync::oneshot;
-use tracing::warn;
 
 use commit_log::{Append, AppendOrigin, AppendOutcome};
 use protocol::Offset;
 use replication::Refusal;
 
+use super::following::Fetch;
 use super::{
     AppendAnswer, AppendPlace, AppendRefusal, AppendRequest, PartitionReplicaMessage,
     PartitionReplicaState, Waiting,
 };
-use crate::segment_writer::{AppendReport, AppendWork, SegmentWriterMessage};
+use crate::segment_writer::{AppendReport, AppendWork, Cut, FollowerWork, SegmentWriterMessage};
 
 impl PartitionReplicaState {
     pub(super) async fn on_append(
@@ -22,6 +22,10 @@ impl PartitionReplicaState {
         request: AppendRequest,
         myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
+        if self.draining {
+            refuse(request.reply, Refusal::NotLeader);
+            return Ok(());
+        }
         if self.is_retiring() {
             self.postponed.push(PartitionReplicaMessage::Append(request));
             return Ok(());
@@ -40,9 +44,12 @@ impl PartitionReplicaState {
     }
 
     fn admit(&mut self, ticket: Ticket, request: AppendRequest) -> AppendWork {
-        let AppendRequest { batch, header, acks: _, held, reply } = request;
+        let AppendRequest { batch, header, acks: _, held, deadline, reply } = request;
         self.forwarded += 1;
-        self.waiting.insert(ticket, Waiting { log_append_time: None, reply });
+        if deadline.is_some() {
+            self.watch_deadlines();
+        }
+        self.waiting.insert(ticket, Waiting { deadline, log_append_time: None, reply });
         let append = Append {
             batch,
             header,
@@ -67,6 +74,7 @@ impl PartitionReplicaState {
                 }
             }
         }
+        self.publish_to_followers();
         self.perform_effects();
     }
 
@@ -116,17 +124,27 @@ impl PartitionReplicaState {
             // the writer flushes by the same setting, right after it writes
             Effect::FlushNeeded { .. } => {}
             Effect::LeadershipLost { .. } => self.arguments.place.close(),
-            Effect::ArmLagDeadline { .. } | Effect::DisarmLagDeadline => {}
-            Effect::ProposeInSyncReplicas(_)
-            | Effect::FetchFrom { .. }
-            | Effect::StopFetching { .. }
-            | Effect::AppendFetched { .. }
-            | Effect::TruncateTo { .. }
-            | Effect::RestartLogAt { .. }
-            | Effect::MoveLogStart { .. }
-            | Effect::ReportFlushProgress { .. }
-            | Effect::ReportFailure { .. } => {
-                warn!(?effect, "a replica alone in its cluster was asked to talk to others");
+            Effect::ArmLagDeadline { at } => self.arm_lag_deadline(at),
+            Effect::DisarmLagDeadline => self.disarm_lag_deadline(),
+            Effect::ProposeInSyncReplicas(proposal) => self.propose_in_sync(proposal),
+            Effect::FetchFrom { leader, leader_epoch, position, flushed_offset } => {
+                self.fetch_from(Fetch { leader, leader_epoch, position, flushed_offset });
+            }
+            Effect::StopFetching { leader } => self.stop_fetching(leader),
+            Effect::AppendFetched { .. } => self.append_fetched(),
+            Effect::TruncateTo { offset, below_high_watermark } => {
+                self.cut(Cut::To(offset), below_high_watermark);
+            }
+            Effect::RestartLogAt { offset } => self.cut(Cut::RestartAt(offset), false),
+            Effect::MoveLogStart { offset } => {
+                let work = FollowerWork::MoveLogStart { offset };
+                self.for_writer.push(SegmentWriterMessage::Following(work));
+            }
+            Effect::ReportFlushProgress { leader, leader_epoch, flushed_offset } => {
+                self.report_flushed(leader, leader_epoch, flushed_offset);
+            }
+            Effect::ReportFailure { leader, leader_epoch } => {
+                self.report_failure(leader, leader_epoch);
             }
         }
     }

@@ -1,63 +1,56 @@
 //! Which role the controller gave this replica, and what readers see of it.
+//!
+//! ```text
+//! decided ──needs the log at rest──▶ the writer drains ──▶ the machine takes the role
+//!    │                                (nothing is admitted meanwhile)
+//!    └──leads here under an epoch spent──▶ asks the controller for a new one
+//! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use commit_log::CommitLog;
 use metadata::{PartitionState, ReplicaReport};
-use protocol::{LeaderEpoch, Offset};
-use ractor::{ActorProcessingErr, ActorRef};
-use replication::{EpochStart, LeaderTerm, LogOffsets, PartitionChange, PartitionEpoch, Role};
-use supervision::Counted;
+use protocol::{BrokerId, LeaderEpoch, Offset};
+use replication::{
+    EpochStart, FollowerTerm, LeaderTerm, LogOffsets, PartitionChange, PartitionEpoch, Refusal,
+    Role,
+};
 use tracing::debug;
 
-use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
+use super::{LogPlace, OwnMessage, PartitionReplicaMessage, PartitionReplicaState};
 use crate::controller::ask;
 use crate::controller::question::ReportReplica;
 use crate::read_view::ReadView;
+use crate::segment_writer::SegmentWriterMessage;
 
-/// How long until the controller is asked again for an epoch.
-const ELECTION_RETRY: std::time::Duration = std::time::Duration::from_millis(100);
+/// How long until the controller is asked again for an epoch; doubled with each question.
+const ELECTION_RETRY: Duration = Duration::from_millis(100);
+/// How often it is doubled at most.
+const DOUBLINGS_MAX: u32 = 4;
 
 impl PartitionReplicaState {
     /// The cluster agreed on a new state of the partition.
-    pub(super) fn on_decided(
-        &mut self,
-        state: Arc<PartitionState>,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
+    pub(super) fn on_decided(&mut self, state: Arc<PartitionState>) {
         if state.partition_epoch < self.decided.partition_epoch {
-            return Ok(());
+            return;
         }
         self.decided = state;
-        self.take_up_role(myself)
+        self.take_up_role();
     }
 
-    /// Leads, if the controller says so under an epoch that was not led here before; asks for such
-    /// an epoch otherwise. Needs the log at hand: a writer gives it back first.
-    pub(super) fn take_up_role(
-        &mut self,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
+    /// Takes the role that was decided, if the machine does not have it.
+    pub(super) fn take_up_role(&mut self) {
         let decided = Arc::clone(&self.decided);
         if self.was_given_up() {
-            self.ask_for_election(myself);
+            self.ask_for_election();
         }
-        if decided.leader != Some(self.arguments.this_broker) {
-            return self.follow_nobody(&decided);
+        match decided.leader {
+            None if self.has_role(Role::AwaitingElection, decided.leader_epoch) => {}
+            Some(leader) if leader == self.arguments.this_broker => self.be_leader(&decided),
+            Some(_) if self.has_role(Role::Follower, decided.leader_epoch) => self.show_role(),
+            None | Some(_) => self.bring_log_to_rest(),
         }
-        if self.leads_under(decided.leader_epoch) {
-            self.change_replicas(&decided);
-            return Ok(());
-        }
-        if decided.leader_epoch <= self.arguments.place.last_led_epoch() {
-            self.ask_for_election(myself);
-            return Ok(());
-        }
-        if self.retire_writer() {
-            self.postponed.push(PartitionReplicaMessage::Decided(decided));
-            return Ok(());
-        }
-        self.lead(&decided, myself)
     }
 
     /// Whether the cluster counts this replica as lost: one that comes out of quarantine has to say
@@ -66,44 +59,111 @@ impl PartitionReplicaState {
         self.decided.offline_replicas.contains(&self.arguments.this_broker)
     }
 
-    fn leads_under(&self, epoch: LeaderEpoch) -> bool {
-        self.machine.role() == Role::Leader && self.machine.leader_epoch() == epoch
+    fn has_role(&self, role: Role, epoch: LeaderEpoch) -> bool {
+        self.machine.role() == role && self.machine.leader_epoch() == epoch
     }
 
-    /// The controller says that somebody else leads, or nobody does.
-    fn follow_nobody(&mut self, decided: &PartitionState) -> Result<(), ActorProcessingErr> {
-        self.arguments.place.close();
-        self.machine.on_no_leader(decided.leader_epoch, &mut self.effects)?;
+    /// Leads, if the epoch was not told of here before; asks for such an epoch otherwise.
+    fn be_leader(&mut self, decided: &PartitionState) {
+        if self.has_role(Role::Leader, decided.leader_epoch) {
+            self.change_replicas(decided);
+        } else if decided.leader_epoch <= self.arguments.place.last_told_epoch() {
+            self.ask_for_election();
+        } else {
+            self.bring_log_to_rest();
+        }
+    }
+
+    /// The controller says that nobody leads.
+    fn follow_nobody(&mut self, epoch: LeaderEpoch) {
+        if let Err(refusal) = self.machine.on_no_leader(epoch, &mut self.effects) {
+            debug!(partition = %self.arguments.place.name, %refusal, "epoch refused");
+        }
+        self.arguments.place.told(epoch);
         self.perform_effects();
         self.show_role();
+    }
+
+    /// A role begins with a log that nobody writes: the writer finishes what it was given.
+    fn bring_log_to_rest(&mut self) {
+        match &self.log {
+            LogPlace::Dormant(log) => {
+                let offsets = log_offsets(log);
+                self.take_role(&offsets);
+            }
+            LogPlace::Writing(writer) => {
+                if !std::mem::replace(&mut self.draining, true) {
+                    // who reads through it goes to the next leader
+                    self.arguments.place.close();
+                    let _ = writer.cast(SegmentWriterMessage::Drain);
+                }
+            }
+            // when the log is at hand again, so is the decision
+            LogPlace::Retiring | LogPlace::Elsewhere => {}
+        }
+    }
+
+    /// The writer has written what it was given, and nothing was admitted since.
+    pub(super) fn on_drained(&mut self, offsets: &LogOffsets) {
+        if std::mem::take(&mut self.draining) {
+            self.take_role(offsets);
+        }
+    }
+
+    fn take_role(&mut self, offsets: &LogOffsets) {
+        let decided = Arc::clone(&self.decided);
+        let taken = match decided.leader {
+            None => return self.follow_nobody(decided.leader_epoch),
+            Some(leader) if leader == self.arguments.this_broker => self.lead(&decided, offsets),
+            Some(leader) => self.follow(leader, &decided, offsets),
+        };
+        if let Err(refusal) = taken {
+            debug!(partition = %self.arguments.place.name, %refusal, "role refused");
+            self.on_role_refused(refusal);
+        }
+        self.perform_effects();
+        self.show_role();
+    }
+
+    fn lead(&mut self, decided: &PartitionState, offsets: &LogOffsets) -> Result<(), Refusal> {
+        let (term, now) = (self.term(decided), self.now());
+        self.machine.on_become_leader(now, &term, offsets, &mut self.effects)?;
+        let (epoch, end) = (decided.leader_epoch, offsets.log_end);
+        self.arguments.place.told(epoch);
+        self.epoch_start_offset = end;
+        self.elections_asked = 0;
+        debug!(partition = %self.arguments.place.name, %epoch, %end, "leads");
+        self.publish_view();
         Ok(())
     }
 
-    fn lead(
+    fn follow(
         &mut self,
+        leader: BrokerId,
         decided: &PartitionState,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
-    ) -> Result<(), ActorProcessingErr> {
-        let LogPlace::Dormant(log) = &self.log else { return Ok(()) };
-        let offsets = log_offsets(log);
-        let term = self.term(decided);
-        let now = self.now();
-        match self.machine.on_become_leader(now, &term, &offsets, &mut self.effects) {
-            Ok(()) => {
-                let (epoch, end) = (decided.leader_epoch, offsets.log_end);
-                self.arguments.place.led(epoch);
-                self.epoch_start_offset = end;
-                debug!(partition = %self.arguments.place.name, %epoch, %end, "leads");
-                self.show_role();
-                self.publish_view();
-                self.perform_effects();
-                Ok(())
-            }
-            Err(refusal) => {
-                debug!(partition = %self.arguments.place.name, %refusal, "epoch refused");
-                self.ask_for_election(myself);
-                Ok(())
-            }
+        offsets: &LogOffsets,
+    ) -> Result<(), Refusal> {
+        let term = FollowerTerm {
+            leader_epoch: decided.leader_epoch,
+            leader,
+            this_broker: self.arguments.this_broker,
+            settings: self.arguments.place.settings().replication,
+        };
+        self.machine.on_become_follower(&term, offsets, &mut self.effects)?;
+        let (epoch, end) = (decided.leader_epoch, offsets.log_end);
+        self.arguments.place.told(epoch);
+        self.elections_asked = 0;
+        debug!(partition = %self.arguments.place.name, %leader, %epoch, %end, "follows");
+        Ok(())
+    }
+
+    /// A spent epoch is asked anew for; with an old one, a newer decision is on its way.
+    fn on_role_refused(&mut self, refusal: Refusal) {
+        if let Refusal::LeaderEpochSpent { .. } = refusal {
+            self.arguments.place.told(self.decided.leader_epoch);
+            self.ask_for_election();
+        } else if self.machine.role() == Role::Follower {
+            self.repeat_fetch();
         }
     }
 
@@ -129,31 +189,50 @@ impl PartitionReplicaState {
         let now = self.now();
         self.machine.on_partition_changed(now, &change, &mut self.effects);
         self.perform_effects();
+        self.show_role();
     }
 
     /// Asks the controller for an epoch of its own, and keeps asking: the question may get lost.
-    pub(super) fn ask_for_election(&mut self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
-        let place = &self.arguments.place;
-        let is_settled = self.decided.leader_epoch > place.last_led_epoch() && !self.was_given_up();
-        if is_settled || self.machine.role() == Role::Leader {
+    pub(super) fn ask_for_election(&mut self) {
+        let (place, decided) = (&self.arguments.place, &self.decided);
+        let is_elsewhere = decided.leader != Some(self.arguments.this_broker);
+        let is_fresh = decided.leader_epoch > place.last_told_epoch();
+        let is_settled = (is_elsewhere || is_fresh) && !self.was_given_up();
+        if is_settled || self.machine.role() == Role::Leader || self.waits_for_election {
             return;
         }
-        // what was flushed or written is still there: only this replica's memory is gone
-        let report =
-            ReplicaReport::Restarted { leader_epoch: self.decided.leader_epoch, is_whole: true };
+        self.report_restart();
+        self.waits_for_election = true;
+        let retry = ELECTION_RETRY * (1 << self.elections_asked.min(DOUBLINGS_MAX));
+        self.elections_asked = self.elections_asked.saturating_add(1);
+        let due = || PartitionReplicaMessage::Own(OwnMessage::ElectionDue).into();
+        self.myself.send_after(retry, due);
+    }
+
+    pub(super) fn on_election_due(&mut self) {
+        self.waits_for_election = false;
+        self.ask_for_election();
+    }
+
+    /// Tells the controller that this replica began anew; the answer comes as a decision.
+    fn report_restart(&self) {
+        let leader_epoch = self.decided.leader_epoch;
         let question = ReportReplica {
             broker: self.arguments.this_broker,
             broker_epoch: self.arguments.registration.epoch(),
-            key: place.key,
-            report,
+            key: self.arguments.place.key,
+            report: ReplicaReport::Restarted { leader_epoch, is_whole: self.is_whole },
         };
-        // the new epoch comes by the publisher
-        drop(ask(&self.arguments.controller, question));
-        myself.send_after(ELECTION_RETRY, || PartitionReplicaMessage::ElectionDue.into());
+        let (asked, myself) = (ask(&self.arguments.controller, question), self.myself.clone());
+        tokio::spawn(async move {
+            if let Ok(Ok(state)) = asked.await {
+                let _ = myself.cast(PartitionReplicaMessage::Decided(state).into());
+            }
+        });
     }
 
-    /// No longer leads, for good: nobody reads through it, and whoever waits is told.
-    pub(super) fn stop_leading(&mut self) {
+    /// No longer leads or follows, for good: nobody reads through it, and whoever waits is told.
+    pub(super) fn stop_role(&mut self) {
         self.arguments.place.close();
         self.machine.on_stop(&mut self.effects);
         self.perform_effects();
@@ -170,13 +249,34 @@ impl PartitionReplicaState {
     }
 
     /// Publishes what readers may see now.
-    pub(super) fn publish_view(&self) {
-        let Some(reader) = self.reader.as_ref().filter(|_| self.machine.role() == Role::Leader)
-        else {
+    pub(super) fn publish_view(&mut self) {
+        if let Some(view) = self.view() {
+            self.published_end = view.log_end_offset;
+            self.arguments.place.publish(view);
+        }
+    }
+
+    /// Publishes what followers may read now, if that is more than before: consumers see nothing
+    /// new, and are not woken.
+    pub(super) fn publish_to_followers(&mut self) {
+        let has_followers = self.decided.assigned_replicas.len() > 1;
+        if !has_followers || self.published_end == self.machine.log_end_offset() {
             return;
-        };
+        }
+        if let Some(view) = self.view() {
+            self.published_end = view.log_end_offset;
+            self.arguments.place.publish_to_feeds(view);
+        }
+    }
+
+    /// The picture of this moment; `None` while there is nothing to see.
+    fn view(&self) -> Option<ReadView> {
+        let reader = self.reader.as_ref()?;
+        if self.machine.role() != Role::Leader || self.draining {
+            return None;
+        }
         let high_watermark = self.machine.high_watermark();
-        self.arguments.place.publish(ReadView {
+        Some(ReadView {
             incarnation: self.arguments.incarnation,
             leader_epoch: self.machine.leader_epoch(),
             epoch_start_offset: self.epoch_start_offset,
@@ -185,18 +285,25 @@ impl PartitionReplicaState {
             high_watermark,
             // without transactions every committed record is stable
             last_stable_offset: high_watermark,
-        });
+            log_end_offset: self.machine.log_end_offset(),
+        })
     }
 
-    fn show_role(&self) {
+    pub(super) fn show_role(&self) {
         let status = &self.arguments.status;
-        if self.machine.role() == Role::Leader {
-            status.set("role", "leader");
-            status.set("leader epoch", i64::from(self.machine.leader_epoch().value()));
-        } else {
-            status.set("role", "none");
+        let role = match self.machine.role() {
+            Role::Leader => "leader",
+            Role::Follower => "follower",
+            Role::AwaitingElection | Role::Offline => "none",
+        };
+        status.set("role", role);
+        if role == "none" {
             status.clear("leader epoch");
+        } else {
+            status.set("leader epoch", i64::from(self.machine.leader_epoch().value()));
         }
+        let isr: Vec<_> = self.decided.isr.iter().map(ToString::to_string).collect();
+        status.set("isr", isr.join(","));
     }
 
     pub(super) fn on_log_start_moved(&mut self, offset: Offset) {
@@ -206,7 +313,8 @@ impl PartitionReplicaState {
     }
 }
 
-fn log_offsets(log: &CommitLog) -> LogOffsets {
+/// Where a log that nobody writes stands.
+pub fn log_offsets(log: &CommitLog) -> LogOffsets {
     let start = |(leader_epoch, start_offset)| EpochStart { leader_epoch, start_offset };
     LogOffsets {
         log_start: log.log_start_offset(),

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use commit_log::{CommitLog, LogError, RecoveryReport, Storage, read_topic_id, write_topic_id};
 use protocol::TopicId;
-use ractor::{ActorProcessingErr, ActorRef};
-use supervision::Counted;
+use ractor::ActorProcessingErr;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
+use super::{LogPlace, OwnMessage, PartitionReplicaMessage, PartitionReplicaState};
 
 /// Why a partition's log was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +70,11 @@ fn rest_if_unused(mut log: CommitLog, report: &RecoveryReport) -> Result<CommitL
 
 impl PartitionReplicaState {
     /// Recovers the log on a storage thread; the result comes back as a message.
-    pub(super) fn start_opening(&self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
+    pub(super) fn start_opening(&self) {
+        self.arguments.ports.executor.run(Box::new(self.opening()));
+    }
+
+    pub(super) fn opening(&self) -> impl FnOnce() + Send + use<> {
         let arguments = &self.arguments;
         let resources = arguments.resources.clone();
         let directory = arguments.directory.clone();
@@ -81,34 +84,38 @@ impl PartitionReplicaState {
             arguments.place.opens_first(),
             arguments.ports.clock.wall_ms(),
         );
-        let (myself, lease) = (myself.clone(), self.lease.clone());
+        let (myself, lease) = (self.myself.clone(), self.lease.clone());
         let (storage, topic_id) = (arguments.ports.storage.clone(), arguments.place.key.topic_id);
-        arguments.ports.executor.run(Box::new(move || {
+        move || {
             let opened = claim(&*storage, &directory, topic_id)
                 .and_then(|()| Ok(CommitLog::open(&resources, &directory, settings, hints)?))
                 .and_then(|(log, report)| Ok((rest_if_unused(log, &report)?, report)));
-            let _ = myself.cast(PartitionReplicaMessage::Opened(Box::new(opened)).into());
+            let opened = OwnMessage::Opened(Box::new(opened));
+            let _ = myself.cast(PartitionReplicaMessage::Own(opened).into());
             drop(lease);
-        }));
+        }
     }
 
     pub(super) fn on_opened(
         &mut self,
         opened: Result<(CommitLog, RecoveryReport), OpenError>,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
-        let (log, report) = opened?;
+        let (log, report) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.on_open_failed(error),
+        };
         self.tell_of_recovery(&report);
         if !log.is_dormant() {
             let idle_after = self.arguments.writer_idle_after;
-            let idle = || PartitionReplicaMessage::Idle { in_writer: false }.into();
-            myself.send_after(idle_after, idle);
+            let idle = || PartitionReplicaMessage::Own(OwnMessage::LogIdle).into();
+            self.myself.send_after(idle_after, idle);
         }
         self.reader = Some(log.reader());
         self.report_checkpoint(&log);
         self.log = LogPlace::Dormant(Box::new(log));
         // a decision that came while this replica was starting found nobody to be told
-        self.on_decided(self.arguments.place.decided(), myself)
+        self.on_decided(self.arguments.place.decided());
+        Ok(())
     }
 
     fn tell_of_recovery(&self, report: &RecoveryReport) {
@@ -132,9 +139,8 @@ impl PartitionReplicaState {
     pub(super) fn on_close(
         &mut self,
         reply: oneshot::Sender<()>,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
     ) -> Result<(), ActorProcessingErr> {
-        self.stop_leading();
+        self.stop_role();
         if self.retire_writer() {
             self.postponed.push(PartitionReplicaMessage::Close { reply });
             return Ok(());
@@ -149,7 +155,7 @@ impl PartitionReplicaState {
             );
         }
         let _ = reply.send(());
-        myself.stop(Some("closed".to_owned()));
+        self.myself.stop(Some("closed".to_owned()));
         Ok(())
     }
 }

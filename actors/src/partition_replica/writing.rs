@@ -8,10 +8,10 @@ use replication::Role;
 use supervision::Counted;
 use tokio::sync::oneshot;
 
-use super::{LogPlace, PartitionReplicaMessage, PartitionReplicaState};
+use super::{LogPlace, OwnMessage, PartitionReplicaMessage, PartitionReplicaState};
 use crate::segment_writer::{
-    Poison, RETIRED, SegmentWriter, SegmentWriterArguments, SegmentWriterMessage, WriterFault,
-    WriterSettings,
+    FollowerWork, Poison, RETIRED, SegmentWriter, SegmentWriterArguments, SegmentWriterMessage,
+    WriterFault, WriterReport, WriterSettings,
 };
 
 /// Why a replica ends itself.
@@ -22,6 +22,15 @@ pub enum ReplicaFault {
     WriterLost {
         /// What the writer said.
         reason: String,
+    },
+    /// A cut took more than it should: the machine's picture of the log is wrong, and the next
+    /// incarnation reads the log itself.
+    #[error("the log was to be cut at {wanted} and ends at {log_end}")]
+    CutFurther {
+        /// Where it was to end.
+        wanted: Offset,
+        /// Where it ends.
+        log_end: Offset,
     },
     /// A demonstration wanted it.
     #[error("storage error injected on demand")]
@@ -124,8 +133,48 @@ impl PartitionReplicaState {
         }
     }
 
+    /// What the machine wants the writer to do, after what it was given before.
+    pub(super) async fn hand_to_writer(
+        &mut self,
+        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.for_writer.is_empty() || self.is_retiring() {
+            return Ok(());
+        }
+        let writer = self.writer(myself).await?;
+        for message in self.for_writer.drain(..) {
+            let is_reported = matches!(
+                message,
+                SegmentWriterMessage::Following(
+                    FollowerWork::Append { .. } | FollowerWork::Truncate(_)
+                )
+            );
+            self.forwarded += usize::from(is_reported);
+            let _ = writer.cast(message);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_writer_report(&mut self, report: WriterReport) -> Result<(), ReplicaFault> {
+        match report {
+            WriterReport::Appended(reports) => self.on_appended(reports),
+            WriterReport::FetchedAppended(append) => self.on_fetched_appended(append),
+            WriterReport::Truncated(log) => self.on_truncated(log)?,
+            WriterReport::LogStartMoved(offset) => self.on_log_start_moved(offset),
+            WriterReport::Drained(offsets) => self.on_drained(&offsets),
+            WriterReport::Idle => self.on_writer_idle(),
+            WriterReport::Retired(log) => self.on_writer_retired(log),
+        }
+        Ok(())
+    }
+
+    /// The directory's checkpoints hold what a truncation noted beside the log.
+    pub(super) fn on_checkpointed(&mut self, offset: Offset) {
+        self.for_writer.push(SegmentWriterMessage::ConfirmCheckpoint { offset });
+    }
+
     /// A log that was recovered was not written to since: nobody sends again what it holds.
-    pub(super) fn on_log_idle(&mut self, myself: &ActorRef<Counted<PartitionReplicaMessage>>) {
+    pub(super) fn on_log_idle(&mut self) {
         let mut log = match std::mem::replace(&mut self.log, LogPlace::Retiring) {
             LogPlace::Dormant(log) if !log.is_dormant() => log,
             other => {
@@ -133,34 +182,43 @@ impl PartitionReplicaState {
                 return;
             }
         };
-        let (myself, lease) = (myself.clone(), self.lease.clone());
+        let (myself, lease) = (self.myself.clone(), self.lease.clone());
         self.arguments.ports.executor.run(Box::new(move || {
             let message = match log.become_dormant() {
-                Ok(_) => PartitionReplicaMessage::WriterRetired(log),
-                Err(error) => PartitionReplicaMessage::Opened(Box::new(Err(error.into()))),
+                Ok(_) => OwnMessage::LogAtRest(log),
+                Err(error) => OwnMessage::Opened(Box::new(Err(error.into()))),
             };
-            let _ = myself.cast(message.into());
+            let _ = myself.cast(PartitionReplicaMessage::Own(message).into());
             drop(lease);
         }));
     }
 
-    /// The log is back: what waited for it goes on.
-    pub(super) fn on_writer_retired(
-        &mut self,
-        log: Box<CommitLog>,
-        myself: &ActorRef<Counted<PartitionReplicaMessage>>,
-    ) {
+    fn on_writer_retired(&mut self, log: Box<CommitLog>) {
+        self.shown_writer = None;
+        self.on_log_back(log);
+    }
+
+    /// The log is at hand again: what waited for it goes on.
+    pub(super) fn on_log_back(&mut self, log: Box<CommitLog>) {
         self.report_checkpoint(&log);
         self.log = LogPlace::Dormant(log);
-        self.shown_writer = None;
+        self.draining = false;
+        self.take_up_role();
         for message in std::mem::take(&mut self.postponed) {
-            let _ = myself.cast(message.into());
+            let _ = self.myself.cast(message.into());
         }
+    }
+
+    /// The writer failed, and with it this replica: who waits is told, and so is the leader.
+    pub(super) fn on_writer_failed(&mut self, error: &ActorProcessingErr) {
+        self.remember_failure(error);
+        self.machine.on_flush_failed(&mut self.effects);
+        self.perform_effects();
     }
 
     /// A flush failed, and the disk took no note of it: the next incarnation must know nevertheless
     /// how far the log is good, for what lies above may read back as if it were on disk.
-    pub(super) fn remember_failure(&self, error: &ActorProcessingErr) {
+    fn remember_failure(&self, error: &ActorProcessingErr) {
         let fault = error.downcast_ref::<WriterFault>();
         if let Some(LogError::FlushFailed { flushed_offset, proof_written: false, .. }) =
             fault.map(WriterFault::log_error)

@@ -79,13 +79,14 @@ pub fn begin(
     let refusal = refusal_of_all(&body, acks);
     let image = broker.image.load();
     let timeout = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or(0));
-    let turn = Turn { broker, image: &image, permit, acks, refusal, version: request.version };
+    let (deadline, version) = (Instant::now() + timeout, request.version);
+    let turn = Turn { broker, image: &image, permit, acks, refusal, version, deadline };
     Ok(ProduceInFlight {
         bytes_max: broker.bounds.response_bytes_max,
         version: request.version,
         correlation_id: request.correlation_id,
         acks,
-        deadline: Instant::now() + timeout,
+        deadline,
         topics: body.topic_data.into_iter().map(|topic| turn.begin_topic(topic)).collect(),
         started: Instant::now(),
         hints,
@@ -109,6 +110,7 @@ struct Turn<'a> {
     acks: Option<Acks>,
     refusal: Option<ErrorCode>,
     version: i16,
+    deadline: Instant,
 }
 
 impl Turn<'_> {
@@ -181,7 +183,9 @@ impl Turn<'_> {
         let held = HeldBytes { request: Some(self.permit.clone()), partition: Some(partition) };
         let (reply, answer) = oneshot::channel();
         let acks = self.acks.ok_or(ErrorCode::InvalidRequiredAcks)?;
-        let request = AppendRequest { batch, header, acks, held, reply };
+        // only acks=all has the client's deadline: the leader's own write is never given up
+        let deadline = (acks == Acks::All).then_some(self.deadline);
+        let request = AppendRequest { batch, header, acks, held, deadline, reply };
         place
             .replica
             .send(PartitionReplicaMessage::Append(request))
@@ -262,7 +266,6 @@ impl TopicInFlight {
 impl PartitionInFlight {
     async fn settle(&mut self, deadline: Instant, acks: Option<Acks>) {
         let Answer::Awaited(answer) = &mut self.answer else { return };
-        // only acks=all has the client's deadline: the leader's own write is never given up
         let settled = match acks {
             Some(Acks::All) => timeout_at(deadline, answer).await,
             _ => Ok(answer.await),
