@@ -14,6 +14,7 @@ pub mod deadline;
 pub mod fetch_sessions;
 pub mod frame_reader;
 pub mod response_writer;
+pub mod served_members;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use tracing::debug;
 
 use self::connection::{Connection, ConnectionEnd};
+use self::served_members::ServedMembers;
 use crate::broker::Broker;
 use crate::client_listener::CountedConnection;
 use crate::ports::net::ClientStream;
@@ -97,7 +99,9 @@ impl Actor for ClientSession {
     ) -> Result<Self::State, ActorProcessingErr> {
         let (stream, counted) = arguments.stream.take().ok_or("the socket is gone")?;
         let address = arguments.address;
-        let context = RequestContext::new(arguments.listener, address.ip(), arguments.status);
+        let members = ServedMembers::new(Arc::clone(&arguments.broker));
+        let (listener, status) = (arguments.listener, arguments.status);
+        let context = RequestContext::new(listener, address.ip(), status, members);
         let connection = Connection::new(arguments.broker, stream, context);
         let serving = tokio::spawn(connection.run());
         let task = tokio::spawn(keep(serving, myself));

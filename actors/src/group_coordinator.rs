@@ -39,10 +39,6 @@ use crate::broker::Broker;
 use crate::group_directory::group_log::{GroupLogError, read_group};
 use crate::group_directory::group_place::GroupPlace;
 
-/// How long a member whose client left while its request was parked may stay away. Long enough for
-/// every client to connect again and ask once more.
-const DISCONNECT_GRACE: Duration = Duration::from_secs(10);
-
 /// How long the last incarnation's appends may take to be settled, beside their own deadline.
 const LEASE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -50,7 +46,7 @@ const LEASE_DEADLINE: Duration = Duration::from_secs(10);
 pub enum GroupCoordinatorMessage {
     /// A session: a client's request.
     Request(GroupRequest),
-    /// A session: the client left while a join or sync of this member was parked.
+    /// A session: the client closed the last connection that this member spoke by.
     MemberDisconnected(MemberId),
     /// The directory: topics were deleted. Named are those whose name is free now.
     TopicsDeleted(Arc<[TopicName]>),
@@ -212,9 +208,10 @@ impl GroupCoordinatorState {
     }
 
     fn on_member_disconnected(&mut self, member_id: &MemberId) {
-        let now = self.now();
+        let (now, settings) = (self.now(), self.broker.settings.load());
+        let Some(grace) = settings.groups.disconnect_grace else { return };
         if let Some(machine) = &mut self.machine {
-            machine.on_member_disconnected(now, member_id, DISCONNECT_GRACE, &mut self.effects);
+            machine.on_member_disconnected(now, member_id, grace, &mut self.effects);
         }
     }
 

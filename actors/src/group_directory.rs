@@ -19,10 +19,11 @@
 pub mod group_log;
 pub mod group_place;
 mod loading;
+pub mod member_connections;
 pub mod offsets_expiry;
 mod offsets_partition;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,13 +31,14 @@ use coordination::{
     ClassicGroup, GroupSettings, ListedGroup, Now, Timestamp, coordinator_partition,
 };
 use metadata::PartitionState;
-use protocol::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicName};
+use protocol::{ErrorCode, GroupId, PartitionIndex, TopicName};
 use supervision::{DynamicSupervisor, LeaseTable};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use self::group_place::{GroupPlace, Leadership};
 use self::loading::start_coordinator;
+use self::member_connections::{ConnectionNumber, Speaker};
 use self::offsets_partition::{OffsetsPartitions, Readiness};
 use crate::broker::{Broker, OFFSETS_TOPIC};
 use crate::group_coordinator::GroupCoordinatorMessage;
@@ -55,6 +57,7 @@ pub struct GroupDirectory {
     /// Rings when a load ends.
     changed: Notify,
     loads: AtomicU64,
+    connections: AtomicU64,
 }
 
 impl GroupDirectory {
@@ -67,6 +70,7 @@ impl GroupDirectory {
             partitions: Mutex::default(),
             changed: Notify::new(),
             loads: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
         }
     }
 
@@ -79,14 +83,19 @@ impl GroupDirectory {
         &self.leases
     }
 
+    /// The number of a connection that was just accepted.
+    pub(crate) fn next_connection(&self) -> ConnectionNumber {
+        ConnectionNumber(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// How many groups live here.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().values().map(|partition| partition.groups.len()).sum()
     }
 
-    /// Asks a group's coordinator and waits for its answer, at most until `deadline` if there is
-    /// one.
+    /// Asks a group's coordinator, for a member if there is one, and waits for its answer, at most
+    /// until `deadline` if there is one.
     ///
     /// # Errors
     /// `NOT_COORDINATOR` if the group's partition is not led here, or its coordinator ended before
@@ -96,11 +105,12 @@ impl GroupDirectory {
         &self,
         broker: &Arc<Broker>,
         group_id: &GroupId,
+        speaker: Option<Speaker>,
         deadline: Option<Duration>,
         question: impl FnOnce(Reply<A>) -> GroupRequest,
     ) -> Result<A, ErrorCode> {
         let (reply, answer) = oneshot::channel();
-        self.deliver(broker, group_id, question(reply)).await?;
+        self.deliver(broker, group_id, speaker, question(reply)).await?;
         let answer = match deadline {
             Some(deadline) => {
                 timeout(deadline, answer).await.map_err(|_| ErrorCode::CoordinatorNotAvailable)?
@@ -114,6 +124,7 @@ impl GroupDirectory {
         &self,
         broker: &Arc<Broker>,
         group_id: &GroupId,
+        speaker: Option<Speaker>,
         request: GroupRequest,
     ) -> Result<(), ErrorCode> {
         let (index, partition) = partition_of(broker, group_id)?;
@@ -133,6 +144,9 @@ impl GroupDirectory {
             return Ok(());
         };
         place.started().await?;
+        if let Some(speaker) = &speaker {
+            place.connections.add(speaker);
+        }
         let message = GroupCoordinatorMessage::Request(request);
         place.coordinator.send(message).map_err(|_| {
             // it starts again and reads its log, unless there is nobody to start it
@@ -241,15 +255,26 @@ impl GroupDirectory {
         }
     }
 
-    /// The client left while a join or sync of this member was parked.
-    pub fn on_member_disconnected(&self, broker: &Broker, group_id: &GroupId, member: MemberId) {
-        let found = partition_of(broker, group_id).ok();
-        let place = found.and_then(|(index, _)| self.find(group_id, index));
-        if let Some(place) = place {
-            let message = GroupCoordinatorMessage::MemberDisconnected(member);
-            // one that starts again knows of no parked request
-            let _ = place.coordinator.send(message);
+    /// A connection that the member spoke by was closed by its client.
+    pub(crate) fn on_speaker_left(&self, broker: &Broker, group_id: &GroupId, speaker: &Speaker) {
+        let Some(place) = self.place_of(broker, group_id) else { return };
+        place.connections.remove(speaker, || {
+            let member_id = speaker.member_id.clone();
+            // one that starts again gives every member its full session
+            let _ = place.coordinator.send(GroupCoordinatorMessage::MemberDisconnected(member_id));
+        });
+    }
+
+    /// A connection speaks for the member no longer, and the member is not cut off by that.
+    pub(crate) fn forget_speaker(&self, broker: &Broker, group_id: &GroupId, speaker: &Speaker) {
+        if let Some(place) = self.place_of(broker, group_id) {
+            place.connections.remove(speaker, || {});
         }
+    }
+
+    fn place_of(&self, broker: &Broker, group_id: &GroupId) -> Option<Arc<GroupPlace>> {
+        let (index, _) = partition_of(broker, group_id).ok()?;
+        self.find(group_id, index)
     }
 
     /// The group is no more, or its coordinator did not start. A later request gets a new place.

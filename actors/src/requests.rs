@@ -32,6 +32,7 @@ use supervision::Status;
 use crate::broker::Broker;
 use crate::client_session::connection::ConnectionEnd;
 use crate::client_session::fetch_sessions::FetchSessions;
+use crate::client_session::served_members::ServedMembers;
 use crate::request_memory::RequestPermit;
 
 /// The APIs that can be read and written but that [`route`] does not answer. Whoever adds an arm
@@ -55,6 +56,8 @@ pub struct RequestContext {
     pub client_id: Option<String>,
     /// Its fetch session.
     pub fetch_sessions: FetchSessions,
+    /// The group members that speak by it.
+    pub members: ServedMembers,
     /// Response memory that is held until the response is written.
     pub held: Option<RequestPermit>,
     /// What the session shows in the tree.
@@ -64,9 +67,14 @@ pub struct RequestContext {
 impl RequestContext {
     /// The context of a connection that has just been accepted.
     #[must_use]
-    pub fn new(listener: Arc<str>, client_host: IpAddr, status: Status) -> Self {
-        let fetch_sessions = FetchSessions::default();
-        Self { listener, client_host, client_id: None, fetch_sessions, held: None, status }
+    pub fn new(
+        listener: Arc<str>,
+        client_host: IpAddr,
+        status: Status,
+        members: ServedMembers,
+    ) -> Self {
+        let (client_id, fetch_sessions) = (None, FetchSessions::default());
+        Self { listener, client_host, client_id, fetch_sessions, members, held: None, status }
     }
 
     /// Remembers what the client calls itself, and shows it.

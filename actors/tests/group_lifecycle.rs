@@ -44,8 +44,9 @@ async fn a_group_goes_on_after_the_node_starts_again() {
     let me = (member.as_str(), generation);
     assert_eq!(wire.commit(&commit_request("billing", me, "orders", 17)).await, ErrorCode::None);
     assert_eq!(wire.committed("billing", "orders").await, 17);
-    drop(wire);
+    // it is the node that ends the connection: that cuts off nobody
     stop(node).await;
+    drop(wire);
 
     let node = start(directory.path()).await;
     let mut wire = Wire::connect(&node).await;

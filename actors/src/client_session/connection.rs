@@ -132,6 +132,7 @@ impl Connection {
                 if end.is_faulty() {
                     self.broker.metrics.connections_faulty.inc();
                 }
+                self.context.members.on_connection_ended();
                 return end;
             }
         }

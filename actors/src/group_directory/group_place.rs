@@ -13,6 +13,7 @@ use supervision::Address;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::member_connections::MemberConnections;
 use crate::group_coordinator::GroupCoordinatorMessage;
 use crate::partition_directory::PartitionPlace;
 
@@ -60,6 +61,8 @@ pub struct GroupPlace {
     pub partition: Arc<PartitionPlace>,
     /// Under which leadership of that.
     pub leadership: Leadership,
+    /// By which connections its members speak.
+    pub connections: MemberConnections,
     listed: Mutex<Option<ListedGroup>>,
     has_ended: AtomicBool,
     standing: watch::Sender<Standing>,
@@ -75,6 +78,7 @@ impl GroupPlace {
             coordinator: Address::new(),
             partition,
             leadership,
+            connections: MemberConnections::default(),
             listed: Mutex::new(None),
             has_ended: AtomicBool::new(false),
             standing: watch::Sender::new(Standing::Starting),

@@ -103,12 +103,20 @@ impl ClassicGroup {
         }
     }
 
-    /// The member is heard of: its session begins anew.
+    /// The member is heard of: its session begins anew, and it is not cut off any more.
     pub(super) fn renew_session(&mut self, member_id: &MemberId, now: Now, effects: &mut Effects) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.disconnect_deadline = None;
+        }
+        self.begin_session(member_id, now, effects);
+    }
+
+    /// The member is answered: its session begins anew. That is no sign that it lives, so one that
+    /// is cut off stays so.
+    pub(super) fn begin_session(&mut self, member_id: &MemberId, now: Now, effects: &mut Effects) {
         if let Some(member) = self.members.get_mut(member_id) {
             let at = now.monotonic.saturating_add(member.session_timeout);
             member.session_deadline = Some(at);
-            member.disconnect_deadline = None;
             self.arm(at, effects);
         }
     }

@@ -157,7 +157,7 @@ impl ClassicGroup {
             if let Some(member) = self.members.get_mut(member_id) {
                 member.is_new = false;
             }
-            self.renew_session(member_id, now, effects);
+            self.begin_session(member_id, now, effects);
         }
         self.pending_syncs = members.into_iter().collect();
         let at = now.monotonic.saturating_add(self.rebalance_timeout());
@@ -177,7 +177,7 @@ impl ClassicGroup {
             self.change_member(member_id, |member| member.assignment = Bytes::new());
             if let Some(ticket) = self.take_sync(member_id) {
                 effects.answer_sync(ticket, SyncAnswer::refused(error));
-                self.renew_session(member_id, now, effects);
+                self.begin_session(member_id, now, effects);
             }
         }
     }

@@ -132,7 +132,7 @@ impl ClassicGroup {
             self.change_member(member_id, |member| member.assignment = assignment);
             if let Some(ticket) = self.take_sync(member_id) {
                 self.answer_with_assignment(member_id, ticket, effects);
-                self.renew_session(member_id, now, effects);
+                self.begin_session(member_id, now, effects);
             }
         }
         self.enter(ClassicGroupState::Stable, now, effects);

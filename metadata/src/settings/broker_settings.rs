@@ -126,6 +126,9 @@ pub struct GroupSettings {
     pub session_timeout_max: Duration,
     /// The most members of one group.
     pub members_max: usize,
+    /// How long a member without an instance id may stay away after its client closed the
+    /// connection; `None` means as long as its session lasts.
+    pub disconnect_grace: Option<Duration>,
 }
 
 /// The offsets topic and what is kept in it.
@@ -283,11 +286,13 @@ impl<'a> Values<'a> {
     }
 
     fn groups(&self) -> GroupSettings {
+        let disconnect_grace = self.duration("callboard.group.disconnect.grace.ms");
         GroupSettings {
             initial_rebalance_delay: self.duration("group.initial.rebalance.delay.ms"),
             session_timeout_min: self.duration("group.min.session.timeout.ms"),
             session_timeout_max: self.duration("group.max.session.timeout.ms"),
             members_max: self.number("group.max.size"),
+            disconnect_grace: Some(disconnect_grace).filter(|grace| !grace.is_zero()),
         }
     }
 

@@ -114,6 +114,14 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         AtLeast(1),
         "How many requests of one connection may be under way before it is read no further.",
     ),
+    // Kafka has nothing like it: there a group waits for the session timeout
+    SettingDefinition::new(
+        "callboard.group.disconnect.grace.ms",
+        Int,
+        "1000",
+        AtLeast(0),
+        "How long a group member without an instance id may stay away after its client closed the connection; 0 means as long as its session lasts.",
+    ),
     SettingDefinition::new(
         "callboard.quorum.voters",
         Int,

@@ -35,7 +35,7 @@ pub async fn describe_groups(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> 
     for name in request.groups {
         let group_id = GroupId::new(&name);
         let question = |reply| GroupRequest::Describe { reply };
-        let answer = broker.groups.ask(broker, &group_id, Some(QUICK_ANSWER), question).await;
+        let answer = broker.groups.ask(broker, &group_id, None, Some(QUICK_ANSWER), question).await;
         let description = answer.unwrap_or_else(ClassicGroup::describe_missing);
         let mut group = described(name, description, turn.frame.version);
         if request.include_authorized_operations {
@@ -117,7 +117,8 @@ pub async fn delete_groups(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let mut results = Vec::with_capacity(request.groups_names.len());
     for name in request.groups_names {
         let question = |reply| GroupRequest::DeleteGroup { reply };
-        let answer = broker.groups.ask(broker, &GroupId::new(&name), deadline, question).await;
+        let answer =
+            broker.groups.ask(broker, &GroupId::new(&name), None, deadline, question).await;
         let (Ok(code) | Err(code)) = answer;
         results.push(DeletableGroupResult { group_id: name, error_code: code.code() });
     }

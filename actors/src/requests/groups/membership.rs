@@ -19,7 +19,6 @@ use protocol::primitives::{Encoded, WireString};
 use protocol::{ErrorCode, Generation, GroupId, MemberId};
 
 use super::{QUICK_ANSWER, client_host, durable_answer, instance_id, instance_id_on_wire, kept};
-use crate::broker::Broker;
 use crate::client_session::connection::ConnectionEnd;
 use crate::group_coordinator::group_request::{GroupRequest, UNNUMBERED};
 use crate::requests::Turn;
@@ -31,46 +30,21 @@ const SKIP_ASSIGNMENT_VERSION: i16 = 9;
 /// The first version that names several members (KIP-345).
 const LEAVE_BATCHED_VERSION: i16 = 3;
 
-/// A join or sync that is parked with the coordinator. If its client leaves before the answer, the
-/// session drops it, and the coordinator is told that nobody is there to hear.
-struct ParkedRequest<'a> {
-    broker: &'a Broker,
-    group_id: &'a GroupId,
-    member_id: Option<MemberId>,
-}
-
-impl ParkedRequest<'_> {
-    fn answered(mut self) {
-        self.member_id = None;
-    }
-}
-
-impl Drop for ParkedRequest<'_> {
-    fn drop(&mut self) {
-        if let Some(member_id) = self.member_id.take() {
-            self.broker.groups.on_member_disconnected(self.broker, self.group_id, member_id);
-        }
-    }
-}
-
 /// Joins; answered when the generation begins.
 ///
 /// # Errors
 /// As every request.
-pub async fn join_group(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
+pub async fn join_group(turn: &mut Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let request = turn.body::<JoinGroupRequest>()?;
     let group_id = GroupId::new(&request.group_id);
     let join = Box::new(join_request(turn, &request));
-    let parked_as = if join.member_id.is_empty() {
-        join.candidate_member_id.clone()
-    } else {
-        join.member_id.clone()
-    };
-    let (broker, group_id) = (turn.broker, &group_id);
-    let parked = ParkedRequest { broker, group_id, member_id: Some(parked_as) };
+    // a newcomer speaks under the name that it will have
+    let is_new = join.member_id.is_empty();
+    let member_id = if is_new { &join.candidate_member_id } else { &join.member_id };
+    let speaker = turn.context.members.speaker(&group_id, member_id);
+    let broker = turn.broker;
     let question = |reply| GroupRequest::Join { request: join, reply };
-    let answer = broker.groups.ask(broker, group_id, None, question).await;
-    parked.answered();
+    let answer = broker.groups.ask(broker, &group_id, speaker, None, question).await;
     let answer =
         answer.unwrap_or_else(|code| JoinAnswer::refused(code, MemberId::new(&request.member_id)));
     turn.respond::<JoinGroupRequest>(&join_response(answer, turn.frame.version))
@@ -127,15 +101,14 @@ fn join_response(answer: JoinAnswer, version: i16) -> JoinGroupResponse {
 ///
 /// # Errors
 /// As every request.
-pub async fn sync_group(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
+pub async fn sync_group(turn: &mut Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let request = turn.body::<SyncGroupRequest>()?;
     let (broker, group_id) = (turn.broker, &GroupId::new(&request.group_id));
     let member_id = MemberId::new(&request.member_id);
-    let sync = Box::new(sync_request(request, member_id.clone(), turn.frame.version));
-    let parked = ParkedRequest { broker, group_id, member_id: Some(member_id) };
+    let speaker = turn.context.members.speaker(group_id, &member_id);
+    let sync = Box::new(sync_request(request, member_id, turn.frame.version));
     let question = |reply| GroupRequest::Sync { request: sync, reply };
-    let answer = broker.groups.ask(broker, group_id, None, question).await;
-    parked.answered();
+    let answer = broker.groups.ask(broker, group_id, speaker, None, question).await;
     let answer = answer.unwrap_or_else(|code| {
         SyncAnswer::refused(match code {
             // whoever loads the group has lost the round under way: the member joins again, and
@@ -173,7 +146,7 @@ fn sync_request(request: SyncGroupRequest, member_id: MemberId, version: i16) ->
 ///
 /// # Errors
 /// As every request.
-pub async fn heartbeat(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
+pub async fn heartbeat(turn: &mut Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let request = turn.body::<HeartbeatRequest>()?;
     let beat = GroupHeartbeat {
         ticket: UNNUMBERED,
@@ -182,8 +155,10 @@ pub async fn heartbeat(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
         group_instance_id: instance_id(request.group_instance_id.as_ref()),
     };
     let (broker, group_id) = (turn.broker, GroupId::new(&request.group_id));
+    let speaker = turn.context.members.speaker(&group_id, &beat.member_id);
+    let deadline = Some(QUICK_ANSWER);
     let question = |reply| GroupRequest::Heartbeat { request: beat, reply };
-    let code = match broker.groups.ask(broker, &group_id, Some(QUICK_ANSWER), question).await {
+    let code = match broker.groups.ask(broker, &group_id, speaker, deadline, question).await {
         // the session begins anew when the group is loaded, so nothing is lost by saying yes; no
         // client expects this code here (as Kafka)
         Err(ErrorCode::CoordinatorLoadInProgress) => ErrorCode::None,
@@ -214,7 +189,7 @@ pub async fn leave_group(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let (broker, group_id) = (turn.broker, GroupId::new(&request.group_id));
     let question = |reply| GroupRequest::Leave { request: leave, reply };
     let deadline = Some(durable_answer(turn));
-    let answer = broker.groups.ask(broker, &group_id, deadline, question).await;
+    let answer = broker.groups.ask(broker, &group_id, None, deadline, question).await;
     let answer = answer.unwrap_or_else(|error| LeaveAnswer { error, members: Vec::new() });
     turn.respond::<LeaveGroupRequest>(&leave_response(&answer, is_batched))
 }

@@ -24,7 +24,7 @@ const TOPIC_ID_VERSION: i16 = 10;
 ///
 /// # Errors
 /// As every request.
-pub async fn offset_commit(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
+pub async fn offset_commit(turn: &mut Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     let request = turn.body::<OffsetCommitRequest>()?;
     let (broker, version) = (turn.broker, turn.frame.version);
     let image = broker.image.load();
@@ -49,8 +49,10 @@ pub async fn offset_commit(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
             topics,
         };
         let group_id = GroupId::new(&request.group_id);
+        let speaker = turn.context.members.speaker(&group_id, &commit.member_id);
+        let deadline = Some(durable_answer(turn));
         let question = |reply| GroupRequest::Commit { request: commit, reply };
-        broker.groups.ask(broker, &group_id, Some(durable_answer(turn)), question).await
+        broker.groups.ask(broker, &group_id, speaker, deadline, question).await
     };
     let mut answers = AnswersInOrder::new(answers);
     let topics = request.topics.iter().zip(&found);

@@ -30,7 +30,7 @@ pub async fn offset_delete(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
         let group_id = GroupId::new(&request.group_id);
         let question = |reply| GroupRequest::DeleteOffsets { request: delete, reply };
         let deadline = Some(durable_answer(turn));
-        let answer = broker.groups.ask(broker, &group_id, deadline, question).await;
+        let answer = broker.groups.ask(broker, &group_id, None, deadline, question).await;
         answer.unwrap_or_else(|code| (code, Vec::new()))
     };
     let mut response =

@@ -89,7 +89,7 @@ async fn try_fetch(
     };
     let group_id = GroupId::new(&group.group_id);
     let question = |reply| GroupRequest::FetchOffsets { selection, reply };
-    let fetched = broker.groups.ask(broker, &group_id, Some(QUICK_ANSWER), question).await?;
+    let fetched = broker.groups.ask(broker, &group_id, None, Some(QUICK_ANSWER), question).await?;
     let Some(topics) = &group.topics else {
         // with ids, topics without one cannot be told
         let told = fetched.into_iter().filter(|topic| !uses_ids || !topic.topic_id.is_zero());
