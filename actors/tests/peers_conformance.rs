@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "peers_conformance/cut_cables.rs"]
+mod cut_cables;
+#[path = "peers_conformance/figures.rs"]
+mod figures;
 mod peers_harness;
 #[path = "peers_conformance/strangers.rs"]
 mod strangers;

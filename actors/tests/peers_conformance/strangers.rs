@@ -130,7 +130,7 @@ async fn who_is_let_in_and_then_says_nonsense_is_thrown_out() {
     }
 }
 
-fn certify(directory: &Path, nodes: &[i32]) {
+pub fn certify(directory: &Path, nodes: &[i32]) {
     let certify = |node: &i32| NodeToCertify { node: BrokerId(*node), hosts: Vec::new() };
     let nodes: Vec<NodeToCertify> = nodes.iter().map(certify).collect();
     make_certificates(directory, &nodes, SystemTime::now()).unwrap();

@@ -5,7 +5,7 @@
 //! node      @ 0 <port> <incarnation>
 //! parent    <n> ask <to> <lane> <deadline ms> <words …>     node   @ <n> ok|err <what> <took us>
 //!           <n> linked <to> <incarnation or ->                     @ <n> ok 0 <took us>
-//!           <n> introduce <id>=<port> …                            @ <n> ok 0 0
+//!           <n> introduce <id>=<host>:<port> …                     @ <n> ok 0 0
 //! ```
 
 use std::io::Write;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::PATIENCE;
 use super::question::{Obedient, lane_of, question};
 
-/// Tells the test program that it is a node; `<id> <cluster> <certificates or ->`.
+/// Tells the test program that it is a node; `<id> <cluster> <host> <certificates or ->`.
 pub const NODE_VARIABLE: &str = "CALLBOARD_PEERS_NODE";
 
 /// Runs the node that the environment describes, until its input ends; at once if there is none.
@@ -33,17 +33,18 @@ pub fn run_if_asked() -> bool {
     let mut words = node.split(' ');
     let id = BrokerId(words.next().unwrap().parse().unwrap());
     let cluster_id = ClusterId(Uuid::from_u128(words.next().unwrap().parse().unwrap()));
+    let host = words.next().unwrap();
     let certificates = words.next().filter(|words| *words != "-").map(PathBuf::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(run(id, cluster_id, certificates));
+    runtime.block_on(run(id, cluster_id, host, certificates));
     true
 }
 
-async fn run(node: BrokerId, cluster_id: ClusterId, tls: Option<PathBuf>) {
-    let bind = HostAndPort::new("127.0.0.1", 0);
-    let settings =
-        ClusterListenerSettings { bind, advertised: None, tls, plaintext_allowed: false };
+async fn run(node: BrokerId, cluster_id: ClusterId, host: &str, tls: Option<PathBuf>) {
+    let bind = HostAndPort::new(host, 0);
+    let plaintext_allowed = host != "127.0.0.1";
+    let settings = ClusterListenerSettings { bind, advertised: None, tls, plaintext_allowed };
     let peers = ClusterPeers::open(node, &settings, Arc::new(OsRng)).await.unwrap();
     let incarnation = Incarnation(OsRng.uuid());
     let me = PeerIdentity { cluster_id, node, incarnation };
@@ -129,8 +130,9 @@ async fn discover(peers: &ClusterPeers, rest: &str) -> Result<usize, String> {
 
 fn book(rest: &str) -> AddressBook {
     let entry = |words: &str| {
-        let (node, port) = words.split_once('=').unwrap();
-        let address = HostAndPort::new("127.0.0.1", port.parse().unwrap());
+        let (node, address) = words.split_once('=').unwrap();
+        let (host, port) = address.split_once(':').unwrap();
+        let address = HostAndPort::new(host, port.parse().unwrap());
         (BrokerId(node.parse().unwrap()), address)
     };
     rest.split_whitespace().map(entry).collect()

@@ -20,9 +20,19 @@ use super::{Outcome, PATIENCE, World};
 
 type Waiting = Arc<Mutex<BTreeMap<u64, oneshot::Sender<Vec<String>>>>>;
 
+/// Where a process runs.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// A network namespace; `None` for the one of the tests.
+    pub namespace: Option<String>,
+    /// Its host there; `None` for loopback.
+    pub host: Option<String>,
+}
+
 /// One process. It is killed when this is dropped.
 pub struct NodeProcess {
     process: Child,
+    host: String,
     pub port: u16,
     pub incarnation: Incarnation,
     orders: tokio::sync::Mutex<(ChildStdin, u64)>,
@@ -30,11 +40,26 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    async fn start(node: i32, cluster: u128, certificates: Option<&PathBuf>) -> Self {
+    async fn start(
+        node: i32,
+        cluster: u128,
+        place: &Place,
+        certificates: Option<&PathBuf>,
+    ) -> Self {
         let certificates = certificates.map_or("-".to_owned(), |path| path.display().to_string());
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let host = place.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
+        let program = std::env::current_exe().unwrap();
+        let mut command = match &place.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        let mut process = command
             .args(["--exact", "node_process", "--nocapture"])
-            .env(NODE_VARIABLE, format!("{node} {cluster} {certificates}"))
+            .env(NODE_VARIABLE, format!("{node} {cluster} {host} {certificates}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -61,6 +86,7 @@ impl NodeProcess {
         let orders = tokio::sync::Mutex::new((process.stdin.take().unwrap(), 0));
         Self {
             process,
+            host,
             port: words[0].parse().unwrap(),
             incarnation: Incarnation(Uuid::parse_str(&words[1]).unwrap()),
             orders,
@@ -107,12 +133,20 @@ pub struct ProcessWorld {
     pub nodes: BTreeMap<i32, NodeProcess>,
     pub certificates: Option<PathBuf>,
     pub cluster: u128,
+    /// Where nodes run that do not run beside the tests.
+    pub places: BTreeMap<i32, Place>,
     hanging: Vec<NodeProcess>,
 }
 
 impl ProcessWorld {
     pub fn new() -> Self {
-        Self { nodes: BTreeMap::new(), certificates: None, cluster: 1, hanging: Vec::new() }
+        Self {
+            nodes: BTreeMap::new(),
+            certificates: None,
+            cluster: 1,
+            places: BTreeMap::new(),
+            hanging: Vec::new(),
+        }
     }
 
     /// The same with TLS.
@@ -123,7 +157,9 @@ impl ProcessWorld {
 
 impl World for ProcessWorld {
     async fn start(&mut self, node: i32) -> Incarnation {
-        let process = NodeProcess::start(node, self.cluster, self.certificates.as_ref()).await;
+        let place = self.places.get(&node).cloned().unwrap_or_default();
+        let certificates = self.certificates.as_ref();
+        let process = NodeProcess::start(node, self.cluster, &place, certificates).await;
         let incarnation = process.incarnation;
         let before = self.nodes.insert(node, process);
         self.hanging.extend(before);
@@ -131,7 +167,11 @@ impl World for ProcessWorld {
     }
 
     async fn introduce(&self, node: i32, others: &[i32]) {
-        let entries = others.iter().map(|other| format!(" {other}={}", self.nodes[other].port));
+        let entry = |other: &i32| {
+            let process = &self.nodes[other];
+            format!(" {other}={}:{}", process.host, process.port)
+        };
+        let entries = others.iter().map(entry);
         self.nodes[&node].order(&format!("introduce{}", entries.collect::<String>())).await;
     }
 
