@@ -14,6 +14,7 @@ pub mod partition_lookup;
 pub mod produce;
 pub mod produce_batch;
 pub mod producer_ids;
+pub mod quorum;
 pub mod reassignments;
 pub mod records;
 pub mod topics;
@@ -35,15 +36,10 @@ use crate::client_session::fetch_sessions::FetchSessions;
 use crate::client_session::served_members::ServedMembers;
 use crate::request_memory::RequestPermit;
 
-/// The APIs that can be read and written but that [`route`] does not answer. Whoever adds an arm
-/// there takes the API out of this list, and with that it is advertised and accepted.
-const UNANSWERED: &[ApiKey] =
-    &[ApiKey::DescribeQuorum, ApiKey::AddRaftVoter, ApiKey::RemoveRaftVoter];
-
-/// The APIs that a node serves: those that [`route`] answers, and no other.
+/// The APIs that a node serves: those that [`route`] answers.
 #[must_use]
 pub fn served_apis() -> ServedApis {
-    ServedApis::all().without(UNANSWERED)
+    ServedApis::all()
 }
 
 /// What is known of the connection that requests come by.
@@ -163,6 +159,9 @@ pub async fn route(
         ApiKey::AlterPartitionReassignments => reassignments::alter(&turn).await,
         ApiKey::ListPartitionReassignments => reassignments::list(&turn),
         ApiKey::UnregisterBroker => cluster::unregister_broker(&turn).await,
+        ApiKey::DescribeQuorum => quorum::describe_quorum(&turn).await,
+        ApiKey::AddRaftVoter => quorum::add_raft_voter(&turn).await,
+        ApiKey::RemoveRaftVoter => quorum::remove_raft_voter(&turn).await,
         ApiKey::DescribeConfigs => configs::describe_configs(&turn),
         ApiKey::AlterConfigs => configs::alter_configs(&turn).await,
         ApiKey::IncrementalAlterConfigs => configs::incremental_alter_configs(&turn).await,

@@ -7,12 +7,17 @@ mod group_harness;
 
 use group_harness::{Wire, start, stop};
 use protocol::ErrorCode;
+use protocol::generated::add_raft_voter::AddRaftVoterRequest;
 use protocol::generated::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
 };
 use protocol::generated::describe_cluster::DescribeClusterRequest;
+use protocol::generated::describe_quorum::{
+    DescribeQuorumRequest, RequestedPartition, RequestedTopic,
+};
 use protocol::generated::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use protocol::generated::list_partition_reassignments::ListPartitionReassignmentsRequest;
+use protocol::generated::remove_raft_voter::RemoveRaftVoterRequest;
 use protocol::generated::unregister_broker::UnregisterBrokerRequest;
 
 fn elections(kind: i8, partitions: Option<Vec<i32>>) -> ElectLeadersRequest {
@@ -88,5 +93,37 @@ async fn the_controller_is_named_and_an_unknown_broker_cannot_be_unregistered() 
     let response = wire.ask(0, &UnregisterBrokerRequest { broker_id: 9 }).await;
     assert_eq!(response.error_code, ErrorCode::BrokerIdNotRegistered.code());
     assert!(response.error_message.is_some());
+    stop(node).await;
+}
+
+#[tokio::test]
+async fn the_quorum_is_described_and_its_last_voter_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = start(directory.path()).await;
+    let mut wire = Wire::connect(&node).await;
+    let topic = |name: &str| RequestedTopic {
+        topic_name: name.into(),
+        partitions: vec![RequestedPartition { partition_index: 0 }],
+    };
+    let topics = vec![topic("__cluster_metadata"), topic("orders")];
+    let described = wire.ask(2, &DescribeQuorumRequest { topics }).await;
+    let quorum = &described.topics[0].partitions[0];
+    assert_eq!((quorum.error_code, quorum.leader_id), (0, 1));
+    assert!(quorum.leader_epoch > 0 && quorum.high_watermark > 0);
+    assert_eq!(quorum.current_voters.len(), 1);
+    assert_eq!(quorum.current_voters[0].replica_id, 1);
+    let unknown = described.topics[1].partitions[0].error_code;
+    assert_eq!(unknown, ErrorCode::UnknownTopicOrPartition.code());
+
+    let remove = RemoveRaftVoterRequest { cluster_id: None, voter_id: 1, ..Default::default() };
+    let refused = wire.ask(0, &remove).await;
+    assert_eq!(refused.error_code, ErrorCode::InvalidRequest.code());
+    let elsewhere = RemoveRaftVoterRequest { cluster_id: Some("another".into()), ..remove };
+    let refused = wire.ask(0, &elsewhere).await;
+    assert_eq!(refused.error_code, ErrorCode::InconsistentClusterId.code());
+    let (cluster_id, timeout_ms) = (None, 500);
+    let add = AddRaftVoterRequest { cluster_id, voter_id: 9, timeout_ms, ..Default::default() };
+    let refused = wire.ask(1, &add).await;
+    assert_eq!(refused.error_code, ErrorCode::VoterNotFound.code());
     stop(node).await;
 }

@@ -1,0 +1,103 @@
+//! Three nodes, one of which decides for all: questions reach it from everywhere, the silent and the
+//! dead are fenced and nobody else, leaders move before a node stops. If one of these fails, a
+//! cluster stands still, or loses its leaders for nothing.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[allow(dead_code, reason = "no internal topics here")]
+mod cluster_harness;
+
+use std::time::Duration;
+
+use actors::controller::question::UnregisterBroker;
+use cluster_harness::World;
+use protocol::{BrokerId, ErrorCode, PartitionIndex};
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_decide_passes_questions_on_and_reads_what_it_was_answered() {
+    let world = World::start(3, &[]).await;
+    let through = world.passive();
+    world.create_topic(through, "orders", &[&[1, 2, 3]]).await;
+    // no waiting here: the answer came after the image
+    assert_eq!(world.partition(through, "orders", 0).isr.len(), 3);
+    let refused = world.ask(through, UnregisterBroker { broker: BrokerId(9) }).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), ErrorCode::BrokerIdNotRegistered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_falls_silent_is_fenced_after_the_session_timeout_and_comes_back() {
+    let world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let silent = world.passive();
+    world.create_topic(active, "orders", &[&[silent, active]]).await;
+    world.network.freeze(BrokerId(silent));
+    let took = world
+        .until("the silent one is fenced", |world| !world.image(active).is_live(BrokerId(silent)))
+        .await;
+    assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(1), "{took:?}");
+    let orders = world.partition(active, "orders", 0);
+    assert_eq!((orders.leader, &orders.isr[..]), (Some(BrokerId(active)), &[BrokerId(active)][..]));
+    assert!(world.broker(silent).is_cut_off());
+    world.network.thaw(BrokerId(silent));
+    let back = |world: &World| world.image(active).is_live(BrokerId(silent));
+    world.until("it is back", back).await;
+    world.until("it serves", |world| !world.broker(silent).is_cut_off()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_died_is_fenced_at_once_and_the_new_leader_is_told() {
+    let mut world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let others: Vec<i32> = [1, 2, 3].into_iter().filter(|node| *node != active).collect();
+    let (dead, heir) = (others[0], others[1]);
+    world.create_topic(active, "orders", &[&[dead, heir, active]]).await;
+    world
+        .until("the heir has its replica", |world| {
+            world.image(heir).partition_by_name("orders", PartitionIndex(0)).is_some()
+        })
+        .await;
+    world.kill(dead).await;
+    let took = world
+        .until("the heir leads", |world| {
+            world.decided(heir, "orders", 0).leader == Some(BrokerId(heir))
+        })
+        .await;
+    assert!(took < Duration::from_millis(300), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_controller_fences_the_dead_one_and_nobody_else() {
+    let mut world = World::start(3, &[]).await;
+    let dead = world.active().await;
+    let others: Vec<i32> = [1, 2, 3].into_iter().filter(|node| *node != dead).collect();
+    world.create_topic(dead, "orders", &[&[dead, others[0], others[1]]]).await;
+    let epochs: Vec<_> =
+        others.iter().map(|node| world.broker(*node).registration.epoch()).collect();
+    world.kill(dead).await;
+    let active = world.active().await;
+    world
+        .until("the dead one is fenced", |world| !world.image(active).is_live(BrokerId(dead)))
+        .await;
+    let orders = world.partition(active, "orders", 0);
+    assert_eq!((orders.leader, orders.isr.len()), (Some(BrokerId(others[0])), 2));
+    // for longer than a session, the others stay what they were
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for (node, epoch) in others.iter().zip(epochs) {
+        assert!(world.image(active).is_live(BrokerId(*node)));
+        assert_eq!(world.broker(*node).registration.epoch(), epoch);
+        assert!(!world.broker(*node).is_cut_off());
+    }
+    assert_eq!(world.partition(active, "orders", 0).leader_epoch, orders.leader_epoch);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaders_move_before_a_node_stops() {
+    let mut world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let leaving = world.passive();
+    world.create_topic(active, "orders", &[&[leaving, active]]).await;
+    let epoch = world.partition(active, "orders", 0).leader_epoch;
+    world.stop_node(leaving).await;
+    let orders = world.partition(active, "orders", 0);
+    assert_eq!(orders.leader, Some(BrokerId(active)));
+    assert_eq!(orders.leader_epoch, epoch.next(), "one election, not a second by fencing");
+}
