@@ -1,0 +1,157 @@
+//! A partition with a replica on each of three nodes: what a leader acknowledges is on the disks of
+//! all in-sync replicas, and logs that part ways come together again.
+
+#[path = "replication_harness/mod.rs"]
+mod replication_harness;
+
+use actors::partition_replica::PartitionReplicaMessage;
+use actors::peer_messages::MessageKind;
+use actors::segment_writer::Poison;
+
+use replication_harness::{Trio, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_is_on_every_disk() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    for number in 0..20_i64 {
+        let offset = trio.append("orders", 0, format!("order {number}").as_bytes()).await;
+        assert_eq!(offset, number);
+    }
+    trio.agree("orders", 0).await;
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_was_killed_leaves_and_catches_up() {
+    let mut trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"before").await;
+    trio.agree("orders", 0).await;
+    trio.kill(3).await;
+    trio.append("orders", 0, b"meanwhile").await;
+    trio.in_sync("orders", 0, &[1, 2]).await;
+    trio.restart(3).await;
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.append("orders", 0, b"after").await;
+    trio.agree("orders", 0).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposed_leader_cuts_what_nobody_else_has() {
+    let mut trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"committed").await;
+    trio.agree("orders", 0).await;
+    // cut off, it writes a record that nobody gets, then dies with it
+    let others = [2, 3];
+    for other in others {
+        trio.network.cut_both(protocol::BrokerId(1), protocol::BrokerId(other));
+    }
+    let alone = trio.begin_append(1, "orders", 0, b"only here");
+    let before = trio.log_bytes(3, "orders", 0).len();
+    until("the record is in the leader's file", || trio.log_bytes(1, "orders", 0).len() > before)
+        .await;
+    trio.kill(1).await;
+    trio.network.heal_all();
+    assert!(!matches!(alone.await, Ok(Ok(_))), "nobody else has it");
+    trio.append("orders", 0, b"of the next leader").await;
+    trio.restart(1).await;
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.agree("orders", 0).await;
+    let log = trio.log_bytes(1, "orders", 0);
+    let text = String::from_utf8_lossy(&log);
+    assert!(!text.contains("only here") && text.contains("of the next leader"));
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_partitions_exchange_nothing() {
+    let trio = Trio::start().await;
+    trio.create_topic("quiet", 30).await;
+    for partition in 0..30 {
+        trio.append("quiet", partition, b"one").await;
+    }
+    for partition in 0..30 {
+        trio.agree("quiet", partition).await;
+    }
+    // the last news of a high watermark is told after a moment
+    let mut fetches = trio.count(MessageKind::FollowerFetch);
+    let mut still = 0;
+    while still < 20 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let now = trio.count(MessageKind::FollowerFetch);
+        still = if now == fetches { still + 1 } else { 0 };
+        fetches = now;
+    }
+    let reports = trio.count(MessageKind::FlushProgress);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    // one long poll a pair of nodes and shard may have ended in between: six pairs at most
+    let more = trio.count(MessageKind::FollowerFetch) - fetches;
+    assert!(more <= 12, "{more} fetches of thirty idle partitions");
+    assert_eq!(trio.count(MessageKind::FlushProgress), reports);
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_is_cut_off_leaves_the_isr_and_comes_back() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.agree("orders", 0).await;
+    trio.network.cut_both(protocol::BrokerId(1), protocol::BrokerId(3));
+    trio.append("orders", 0, b"two").await;
+    trio.in_sync("orders", 0, &[1, 2]).await;
+    trio.network.heal_all();
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.agree("orders", 0).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_whose_log_failed_does_not_hold_up_an_ack() {
+    let trio = Trio::start_with(&[("replica.lag.time.max.ms", "20000")]).await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.agree("orders", 0).await;
+    let place = trio.place(3, "orders", 0).unwrap();
+    let poison = Poison::StorageError;
+    let _ = place.replica.send(PartitionReplicaMessage::Poison { poison, in_writer: true });
+    let started = tokio::time::Instant::now();
+    trio.append("orders", 0, b"two").await;
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "waited for the lag time");
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.agree("orders", 0).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_larger_than_an_answer_come_alone() {
+    let trio = Trio::start_with(&[("message.max.bytes", "3000000")]).await;
+    trio.create_topic("big", 2).await;
+    let large = vec![b'x'; 2_500_000];
+    for partition in 0..2 {
+        trio.append("big", partition, &large).await;
+        trio.append("big", partition, b"small").await;
+        trio.append("big", partition, &large).await;
+    }
+    for partition in 0..2 {
+        trio.agree("big", partition).await;
+    }
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_moves_to_another_node_and_the_old_one_is_deleted() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.reassign("orders", &[2, 3]).await;
+    trio.in_sync("orders", 0, &[2, 3]).await;
+    until("node 1 has nothing any more", || trio.log_bytes(1, "orders", 0).is_empty()).await;
+    trio.append("orders", 0, b"two").await;
+    assert!(trio.place(1, "orders", 0).is_none());
+    trio.stop().await;
+}
