@@ -27,6 +27,8 @@ use tracing::{debug, info, warn};
 
 use crate::broker::Broker;
 use crate::controller::{NotAgreed, Refused, ask, question};
+use crate::directory_use::DirectoryUse;
+use crate::metadata_quorum::AppliedImage;
 
 /// How long until the controller is asked again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -62,6 +64,10 @@ pub struct LifecycleArguments {
     pub broker: Arc<Broker>,
     /// What it says of itself.
     pub request: RegisterBroker,
+    /// The cluster as far as the quorum here has applied it.
+    pub applied: AppliedImage,
+    /// What its directory remembers.
+    pub directory: DirectoryUse,
     /// Where it says that the node is registered, or why it never will be.
     pub registered: watch::Sender<Option<Result<BrokerEpoch, Refused>>>,
 }
@@ -86,8 +92,10 @@ impl Actor for BrokerLifecycle {
     async fn pre_start(
         &self,
         myself: ActorRef<Self::Msg>,
-        arguments: Self::Arguments,
+        mut arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
+        let own = arguments.applied.load().broker(arguments.broker.id).cloned();
+        arguments.request.last_use = arguments.directory.begin(own).await?;
         myself.cast(LifecycleMessage::RegistrationDue)?;
         let (is_registering, has_heartbeats, stopping) = (false, false, None);
         Ok(LifecycleState { arguments, is_registering, has_heartbeats, stopping })

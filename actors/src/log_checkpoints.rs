@@ -51,6 +51,12 @@ impl LogCheckpoints {
         Self { inner, writing: Mutex::new(()) }
     }
 
+    /// Whether the process before this one stopped in order.
+    #[must_use]
+    pub fn stopped_in_order(&self) -> bool {
+        self.lock().clean_shutdown
+    }
+
     /// What to open a log with. An orderly stop is believed once: a replica that restarts later in
     /// this process did not stop in order.
     #[must_use]

@@ -4,6 +4,7 @@ mod failure_notices;
 mod founding;
 mod identity;
 mod opening;
+mod sockets;
 mod stopping;
 
 use std::net::SocketAddr;

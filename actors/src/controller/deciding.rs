@@ -2,7 +2,7 @@
 //! do.
 
 use metadata::controller::Controller as Rules;
-use metadata::{ClusterId, ElectionKind, LastUse, PartitionKey, Refusal};
+use metadata::{ClusterId, ElectionKind, PartitionKey, Refusal};
 use protocol::{BrokerEpoch, PartitionIndex, TopicId};
 
 use super::Origin;
@@ -109,12 +109,9 @@ fn register(
         rules.found_cluster(circumstances.cluster_id)?;
     }
     let broker = registration.broker;
-    let own = rules.image().broker(broker).map(|state| LastUse::Crashed(state.epoch()));
-    // quorum log and partitions share one directory: what the image knows, the directory knows
-    let last_use = own.unwrap_or(LastUse::Never);
     // any other node's image is behind this one's
     let starts_unfenced = registration.starts_unfenced && circumstances.origin == Origin::Here;
-    let request = metadata::RegisterBroker { last_use, starts_unfenced, ..registration.clone() };
+    let request = metadata::RegisterBroker { starts_unfenced, ..registration.clone() };
     rules.register_broker(&request, (circumstances.is_alive)(broker))
 }
 

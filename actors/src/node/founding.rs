@@ -138,6 +138,13 @@ impl Founding {
     }
 }
 
+/// Whether a quorum directory that is still empty begins a quorum: as the settings say, which may
+/// be those of an earlier start that failed. One that is not empty remembers.
+#[must_use]
+pub fn founds_quorum(settings: &ClusterSettings) -> bool {
+    settings.join.is_empty() && (settings.is_new || settings.listener.is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

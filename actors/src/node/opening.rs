@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use commit_log::{LogDirectory, LogResources};
-use metadata::settings::Listener;
 use metadata::{
-    BrokerEndpoint, BrokerSettings, ClusterImage, DirectoryId, HostAndPort, Incarnation, LastUse,
+    BrokerEndpoint, BrokerSettings, ClusterImage, DirectoryId, Incarnation, LastUse,
     RegisterBroker, StaticSettings,
 };
 use protocol::BrokerEpoch;
@@ -21,8 +20,9 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::failure_notices::count_failures;
-use super::founding::Founding;
+use super::founding::{Founding, founds_quorum};
 use super::identity::identify;
+use super::sockets::{OpenListener, open_admin, open_listeners};
 use super::{Node, NodeError, REGISTRATION_DEADLINE};
 use crate::admin::AdminArguments;
 use crate::broker::{Bounds, Broker, ImageCell, Registration};
@@ -30,6 +30,7 @@ use crate::broker_lifecycle::LifecycleArguments;
 use crate::client_listener::{ClientListenerArguments, ConnectionCount};
 use crate::client_session::deadline::ConnectionDeadlines;
 use crate::controller::{ControllerArguments, Refused};
+use crate::directory_use::DirectoryUse;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
@@ -41,7 +42,6 @@ use crate::partition_directory::PartitionDirectory;
 use crate::partition_house::{PartitionHouse, supervisor_spec};
 use crate::peer_service::BrokerPeerService;
 use crate::ports::Ports;
-use crate::ports::net::NetListener;
 use crate::producer_ids::ProducerIds;
 use crate::replication_directory::ReplicationDirectory;
 use crate::request_memory::RequestMemory;
@@ -54,13 +54,6 @@ const QUORUM_DIRECTORY: &str = "__cluster_metadata";
 const CHILDREN_MAX: usize = 1_000_000;
 /// How long a log is left with an idle writer.
 const WRITER_IDLE_AFTER: Duration = Duration::from_secs(10);
-
-/// A socket with what it is called and where it is.
-struct OpenListener {
-    listener: Listener,
-    socket: Arc<dyn NetListener>,
-    address: SocketAddr,
-}
 
 pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError> {
     let settings = BrokerSettings::resolve(&ClusterImage::empty(), &given);
@@ -84,44 +77,6 @@ pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError
         quorum_directory: data.join(QUORUM_DIRECTORY),
     };
     opening.start().await
-}
-
-async fn open_listeners(
-    settings: &BrokerSettings,
-    ports: &Ports,
-) -> Result<Vec<OpenListener>, NodeError> {
-    let mut open = Vec::with_capacity(settings.listeners.len());
-    for listener in &settings.listeners {
-        let bind = any_address(&listener.bind);
-        let failed = |source| NodeError::Listen {
-            name: listener.name.to_string(),
-            address: bind.clone(),
-            source,
-        };
-        let socket: Arc<dyn NetListener> =
-            Arc::from(ports.net.listen(&bind).await.map_err(failed)?);
-        let address = socket.local_address().map_err(failed)?;
-        open.push(OpenListener { listener: listener.clone(), socket, address });
-    }
-    Ok(open)
-}
-
-/// An empty host means every address.
-fn any_address(bind: &HostAndPort) -> String {
-    if bind.host.is_empty() { format!("0.0.0.0:{}", bind.port) } else { bind.to_string() }
-}
-
-fn open_admin(
-    bind: &HostAndPort,
-    ports: &Ports,
-) -> Result<Option<Arc<std::net::TcpListener>>, NodeError> {
-    let address = any_address(bind);
-    let socket = ports.net.listen_admin(&address).map_err(|source| NodeError::Listen {
-        name: "the admin listener".to_owned(),
-        address: address.clone(),
-        source,
-    })?;
-    Ok(socket.map(Arc::new))
 }
 
 fn read_checkpoints(directory: &LogDirectory) -> Result<LogCheckpoints, NodeError> {
@@ -276,11 +231,18 @@ impl Opening {
             ),
             controller: (
                 broker.controller.clone(),
-                ControllerArguments { broker: Arc::clone(broker), applied, quorum },
+                ControllerArguments { broker: broker.clone(), applied: applied.clone(), quorum },
             ),
             lifecycle: LifecycleArguments {
                 broker: Arc::clone(broker),
                 request: self.registration_of(broker),
+                applied,
+                directory: DirectoryUse::new(
+                    broker,
+                    self.directory.path(),
+                    self.directory_id,
+                    self.checkpoints.stopped_in_order(),
+                ),
                 registered,
             },
             partitions: house.supervisor.clone(),
@@ -311,7 +273,7 @@ impl Opening {
         QuorumArguments {
             node: self.settings.node_id,
             directory_id: self.directory_id,
-            founds: self.founds_quorum(),
+            founds: founds_quorum(&self.settings.cluster),
             seeds: self.settings.cluster.join.clone(),
             voters_wanted: self.settings.cluster.voters,
             caller: broker.peer_caller(),
@@ -322,13 +284,6 @@ impl Opening {
             cell: broker.quorum.clone(),
             publisher: publisher.clone(),
         }
-    }
-
-    /// Whether a quorum directory that is still empty begins a quorum: as the settings say. One that
-    /// is not empty remembers.
-    fn founds_quorum(&self) -> bool {
-        let cluster = &self.settings.cluster;
-        cluster.join.is_empty() && (cluster.is_new || cluster.listener.is_none())
     }
 
     fn registration_of(&self, broker: &Broker) -> RegisterBroker {
