@@ -26,6 +26,7 @@ mod raft_log;
 mod raft_network;
 mod raft_state;
 mod raft_types;
+mod reinjected_bug;
 mod snapshot_file;
 mod snapshot_transfer;
 mod view_watch;

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::quorum_entry::{EntryError, QuorumEntry};
+use super::reinjected_bug::{BugSwitch, QuorumBug, wipe_entries, write_unflushed};
 
 /// The log's name in the quorum's directory.
 pub const LOG_FILE: &str = "quorum.log";
@@ -109,6 +110,7 @@ pub struct QuorumFile {
     purged: Option<EntryPlace>,
     entries: VecDeque<Stored>,
     vote: Option<StoredVote>,
+    bugs: BugSwitch,
 }
 
 impl QuorumFile {
@@ -145,7 +147,8 @@ impl QuorumFile {
             file.truncate(end).map_err(failed("truncation", &path))?;
             file.sync_data().map_err(failed("flush", &path))?;
         }
-        Ok(Self { storage, directory: directory.to_owned(), file, purged, entries, vote })
+        let (directory, bugs) = (directory.to_owned(), BugSwitch::default());
+        Ok(Self { storage, directory, file, purged, entries, vote, bugs })
     }
 
     /// The vote as last saved.
@@ -217,10 +220,13 @@ impl QuorumFile {
     /// # Errors
     /// The disk's.
     pub fn truncate_from(&mut self, index: u64) -> Result<(), QuorumFileError> {
-        while self.entries.back().is_some_and(|stored| stored.entry.index >= index) {
-            self.entries.pop_back();
-        }
+        let kept = self.entries.partition_point(|stored| stored.entry.index < index);
+        let cut: Vec<u64> = self.entries.drain(kept..).map(|stored| stored.end).collect();
         let end = self.end();
+        if self.bugs.is(QuorumBug::TruncateFrontToBack) {
+            let wiped = wipe_entries(&*self.file, end, &cut);
+            wiped.map_err(|source| self.failed("truncation", LOG_FILE, source))?;
+        }
         let cut = self.file.truncate(end).and_then(|()| self.file.sync_data());
         cut.map_err(|source| self.failed("truncation", LOG_FILE, source))
     }
@@ -258,7 +264,12 @@ impl QuorumFile {
         bytes.put_u64(vote.node);
         bytes.put_u8(u8::from(vote.committed));
         bytes.put_u32(crc32fast::hash(&bytes));
-        let saved = self.storage.replace(&self.directory.join(VOTE_FILE), &bytes);
+        let path = self.directory.join(VOTE_FILE);
+        let saved = if self.bugs.is(QuorumBug::VoteNotFlushed) {
+            write_unflushed(&*self.storage, &path, &bytes)
+        } else {
+            self.storage.replace(&path, &bytes)
+        };
         saved.map_err(|source| self.failed("saving", VOTE_FILE, source))?;
         self.vote = Some(vote);
         Ok(())
@@ -373,3 +384,6 @@ fn decode_vote(contents: &[u8]) -> Option<StoredVote> {
     let (term, node, committed) = (fields.get_u64(), fields.get_u64(), fields.get_u8() == 1);
     (is_whole && is_known).then_some(StoredVote { term, node, committed })
 }
+
+#[cfg(test)]
+mod tests;
