@@ -130,6 +130,19 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// Whether recording the event once more may help: never, its recorder is wrong.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            HistoryError::TimeWentBack { .. }
+            | HistoryError::AlreadyOpen { .. }
+            | HistoryError::NotOpen { .. }
+            | HistoryError::AnotherIncarnation { .. }
+            | HistoryError::WrongAnswer { .. } => false,
+        }
+    }
+}
+
 impl History {
     /// A history without events.
     pub fn new() -> History {

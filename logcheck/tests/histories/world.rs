@@ -281,8 +281,12 @@ impl World {
             return self.complete(ticket, Step::Fail);
         }
         let answer = self.take(process);
-        // Taken along, and never told of.
+        // Taken along, and never told of; what moved is told with the next answer.
         let untold = self.dice.happens(4);
+        if let (true, Answer::Polled { repositioned, .. }) = (untold, &answer) {
+            let consumer = self.consumers.get_mut(&process).unwrap();
+            consumer.repositioned.extend(repositioned.iter().cloned());
+        }
         self.complete(ticket, if untold { Step::Unknown } else { Step::Ok(answer) });
     }
 
