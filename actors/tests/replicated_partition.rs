@@ -1,6 +1,8 @@
 //! A partition with a replica on each of three nodes: what a leader acknowledges is on the disks of
 //! all in-sync replicas, and logs that part ways come together again.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 #[path = "replication_harness/mod.rs"]
 mod replication_harness;
 
