@@ -135,7 +135,8 @@ impl Actor for ClusterLink {
             }
         });
         myself.cast(ClusterLinkMessage::BookChanged)?;
-        Ok(ClusterLinkState { table: LinkTable::new(me), me, board, accepting, status })
+        let table = LinkTable::new(me, board.first_number());
+        Ok(ClusterLinkState { table, me, board, accepting, status })
     }
 
     async fn handle(

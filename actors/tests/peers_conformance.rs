@@ -68,8 +68,9 @@ in_both_worlds!(
     a_killed_node_is_noticed_at_once_and_accepted_when_it_returns,
     a_frozen_node_is_noticed_soon_and_linked_when_it_goes_on,
     a_new_start_is_accepted_while_the_old_one_hangs_whoever_calls,
-    a_killed_gateway_is_found_again,
+    each_actor_may_be_killed_at_any_time,
     bulk_does_not_cost_a_link,
+    it_is_enough_that_one_names_the_other,
 );
 
 async fn questions_are_answered_in_every_lane(world: &mut impl World) {
@@ -172,18 +173,40 @@ async fn a_new_start_is_accepted_while_the_old_one_hangs_whoever_calls(world: &m
     }
 }
 
-async fn a_killed_gateway_is_found_again(world: &mut impl World) {
-    world.pair().await;
-    for lane in [CONTROL, Lane::Bulk(0), Lane::Bulk(1)] {
-        world.kill_gateway(2, lane).await;
-        let mut answer = Err(String::new());
-        for _ in 0..100 {
-            answer = world.ask(1, (2, lane), "echo", Duration::from_millis(100)).await.answer;
-            if answer.is_ok() {
-                break;
+async fn each_actor_may_be_killed_at_any_time(world: &mut impl World) {
+    let (one, two) = world.pair().await;
+    let parts = ["control_gateway", "bulk_gateway-0", "bulk_gateway-1", "cluster_link"];
+    for part in parts.into_iter().chain(["node_server", "cluster_link", "node_server"]) {
+        world.kill_actor(2, part).await;
+        for lane in [CONTROL, Lane::Bulk(0), Lane::Bulk(1)] {
+            let mut answer = Err(String::new());
+            for _ in 0..200 {
+                let asked = world.ask(1, (2, lane), "echo", Duration::from_millis(100));
+                answer = asked.await.answer;
+                if answer.is_ok() {
+                    break;
+                }
+                world.linked(1, 2, Some(two)).await;
             }
+            assert_eq!(answer, Ok(4), "{lane:?} after the end of {part}");
         }
-        assert_eq!(answer, Ok(4), "{lane:?}");
+        world.linked(2, 1, Some(one)).await;
+    }
+}
+
+/// One that joins is not named yet, whichever number it has.
+async fn it_is_enough_that_one_names_the_other(world: &mut impl World) {
+    let (one, two) = (world.start(1).await, world.start(2).await);
+    for (names, named) in [(1, 2), (2, 1)] {
+        world.introduce(names, &[named]).await;
+        world.linked(1, 2, Some(two)).await;
+        world.linked(2, 1, Some(one)).await;
+        for (from, to) in [(1, 2), (2, 1)] {
+            assert_eq!(world.ask(from, (to, CONTROL), "echo", PATIENCE).await.answer, Ok(4));
+        }
+        world.introduce(names, &[]).await;
+        world.linked(1, 2, None).await;
+        world.linked(2, 1, None).await;
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn watch_over(board: Arc<Switchboard>, session: Arc<Session>) {
         board.take_down(&session);
         info!(%node, reason, "link down");
     }
-    session.close();
+    session.break_off();
     session.wait_until_ended(END_MAX).await;
     board.forget(session.number);
     let _ = board.address.send(ClusterLinkMessage::Ended { node, number: session.number });

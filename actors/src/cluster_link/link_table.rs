@@ -52,8 +52,9 @@ pub(super) struct LinkTable {
 }
 
 impl LinkTable {
-    pub fn new(me: PeerIdentity) -> Self {
-        Self { me, peers: BTreeMap::new(), last: 0 }
+    /// An empty table; `last` is the number before the first that it gives.
+    pub fn new(me: PeerIdentity, last: LinkNumber) -> Self {
+        Self { me, peers: BTreeMap::new(), last }
     }
 
     /// Who of those named has neither session nor call.
@@ -182,7 +183,7 @@ mod tests {
     }
 
     fn table(node: BrokerId) -> LinkTable {
-        LinkTable::new(identity(node, 1))
+        LinkTable::new(identity(node, 1), 0)
     }
 
     fn book(nodes: &[BrokerId]) -> AddressBook {

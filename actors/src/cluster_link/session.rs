@@ -45,7 +45,8 @@ pub(crate) struct Session {
     pub closed: Once,
     /// ractor_cluster has forgotten it, and another may take its place.
     pub ended: Once,
-    socket: Socket,
+    /// Until it is closed.
+    socket: Mutex<Option<Socket>>,
     node_session: Mutex<Option<NodeServerSessionInformation>>,
     gateways: [ArcSwapOption<ActorRef<GatewayMessage>>; GATEWAYS],
 }
@@ -60,7 +61,7 @@ impl Session {
             ready: Once::default(),
             closed: Once::default(),
             ended: Once::default(),
-            socket,
+            socket: Mutex::new(Some(socket)),
             node_session: Mutex::default(),
             gateways: Default::default(),
         }
@@ -82,12 +83,29 @@ impl Session {
             return;
         }
         self.closed.happen();
-        // an error means that the other end was faster
-        let _ = self.socket.shutdown(Shutdown::Both);
+        if let Some(socket) = self.take_socket() {
+            // an error means that the other end was faster
+            let _ = socket.shutdown(Shutdown::Both);
+        }
         let node_session = self.node_session.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node_session) = node_session.as_ref() {
             node_session.actor.stop(None);
         }
+    }
+
+    /// Ends it with a node that is silent: what waits for it is thrown away, and it is told so at
+    /// once. An orderly end would queue behind what it does not confirm.
+    pub fn break_off(&self) {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = socket.as_ref() {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+        drop(socket);
+        self.close();
+    }
+
+    fn take_socket(&self) -> Option<Socket> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Waits until another session with the same node may begin.

@@ -2,7 +2,7 @@
 //! and what everything is made of. No actor; nobody waits for anybody here.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub(crate) struct Switchboard {
     /// Happens when all gateways have been there once: before, nobody is let in.
     pub(super) gateways: Once,
     gateways_seen: AtomicUsize,
+    starts: AtomicU64,
     me: ArcSwapOption<PeerIdentity>,
     book: Mutex<AddressBook>,
     by_number: Mutex<BTreeMap<LinkNumber, Arc<Session>>>,
@@ -62,6 +63,7 @@ impl Switchboard {
             metrics: LinkMetrics::default(),
             gateways: Once::default(),
             gateways_seen: AtomicUsize::new(0),
+            starts: AtomicU64::new(0),
             me: ArcSwapOption::empty(),
             book: Mutex::default(),
             by_number: Mutex::default(),
@@ -78,6 +80,12 @@ impl Switchboard {
     /// The node belongs to a cluster from now on.
     pub fn set_me(&self, me: PeerIdentity) {
         self.me.store(Some(Arc::new(me)));
+    }
+
+    /// Where a start of `cluster_link` begins to count: what is left of an earlier one may still
+    /// speak of its own numbers.
+    pub(super) fn first_number(&self) -> LinkNumber {
+        self.starts.fetch_add(1, Ordering::Relaxed) << 32
     }
 
     /// A gateway is there.

@@ -8,7 +8,7 @@ use actors::ports::peers::memory_peers::{MemoryNetwork, MemoryPeers};
 use actors::ports::peers::{Lane, PeerIdentity, Peers};
 use metadata::{ClusterId, HostAndPort, Incarnation};
 use protocol::BrokerId;
-use supervision::{Strategy, Supervisor, SupervisorSpec, Tree};
+use supervision::{OperatorCommand, Strategy, Supervisor, SupervisorSpec, Tree};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use super::{Outcome, PATIENCE, World};
 struct MemoryNode {
     peers: Arc<MemoryPeers>,
     address: HostAndPort,
+    tree: Tree,
     supervisor: Supervisor,
 }
 
@@ -51,7 +52,7 @@ impl World for MemoryWorld {
         }
         let tree = Tree::new(Arc::new(SystemTime::now));
         let supervisor = Supervisor::start(&tree, "cluster", spec).await.unwrap();
-        let before = self.nodes.insert(node, MemoryNode { peers, address, supervisor });
+        let before = self.nodes.insert(node, MemoryNode { peers, address, tree, supervisor });
         self.hanging.extend(before);
         incarnation
     }
@@ -88,7 +89,10 @@ impl World for MemoryWorld {
         self.network.thaw(BrokerId(node));
     }
 
-    async fn kill_gateway(&self, _node: i32, _lane: Lane) {
-        // it has none
+    async fn kill_actor(&self, node: i32, actor: &str) {
+        if actor == "cluster_link" {
+            let tree = &self.nodes[&node].tree;
+            tree.operate("cluster_link", OperatorCommand::Kill).await.unwrap();
+        }
     }
 }

@@ -38,8 +38,8 @@ pub trait World {
     async fn freeze(&self, node: i32);
     /// Lets it go on.
     async fn thaw(&self, node: i32);
-    /// Ends a gateway; its supervisor starts it again.
-    async fn kill_gateway(&self, node: i32, lane: Lane);
+    /// Ends an actor of a node, if it has one of that name; its supervisor starts it again.
+    async fn kill_actor(&self, node: i32, actor: &str);
 
     /// Two nodes that are linked.
     async fn pair(&mut self) -> (Incarnation, Incarnation) {

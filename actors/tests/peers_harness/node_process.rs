@@ -18,7 +18,7 @@ use actors::ports::peers::{AddressBook, PeerIdentity, Peers};
 use actors::ports::rng::{OsRng, Rng};
 use metadata::{ClusterId, HostAndPort, Incarnation};
 use protocol::BrokerId;
-use supervision::{Strategy, Supervisor, SupervisorSpec, Tree};
+use supervision::{OperatorCommand, Strategy, Supervisor, SupervisorSpec, Tree};
 use uuid::Uuid;
 
 use super::PATIENCE;
@@ -63,7 +63,7 @@ async fn run(node: BrokerId, cluster_id: ClusterId, host: &str, tls: Option<Path
         }
     });
     while let Some(line) = order.recv().await {
-        tokio::spawn(obey(Arc::clone(&peers), line));
+        tokio::spawn(obey(Arc::clone(&peers), tree.clone(), line));
     }
     drop(supervisor);
 }
@@ -74,7 +74,7 @@ fn say(line: &str) {
     let _ = output.flush();
 }
 
-async fn obey(peers: Arc<ClusterPeers>, line: String) {
+async fn obey(peers: Arc<ClusterPeers>, tree: Tree, line: String) {
     let (number, order) = line.split_once(' ').unwrap();
     let (verb, rest) = order.split_once(' ').unwrap_or((order, ""));
     let since = Instant::now();
@@ -86,10 +86,7 @@ async fn obey(peers: Arc<ClusterPeers>, line: String) {
             peers.introduce(book(rest));
             Ok(0)
         }
-        "kill-gateway" => {
-            kill_gateway(rest);
-            Ok(0)
-        }
+        "kill-actor" => kill_actor(&tree, rest).await,
         "measure" => return say(&format!("{number} ok 0 0 {}", measure(&peers, rest).await)),
         _ => Err("unknown order".to_owned()),
     };
@@ -138,19 +135,13 @@ fn book(rest: &str) -> AddressBook {
     rest.split_whitespace().map(entry).collect()
 }
 
-/// Gateways join one process group each; the last part of its name is its place.
-fn kill_gateway(rest: &str) {
-    let scope = "callboard".to_owned();
-    let place = match lane_of(rest) {
-        actors::ports::peers::Lane::Control => "/0".to_owned(),
-        actors::ports::peers::Lane::Bulk(shard) => format!("/{}", shard + 1),
+async fn kill_actor(tree: &Tree, name: &str) -> Result<usize, String> {
+    let path = match name {
+        "node_server" | "cluster_link" => format!("links/{name}"),
+        gateway => format!("links/gateways/{gateway}"),
     };
-    let groups = ractor::pg::which_scoped_groups(&scope);
-    for group in groups.iter().filter(|group| group.ends_with(&place)) {
-        for gateway in ractor::pg::get_scoped_local_members(&scope, group) {
-            gateway.kill();
-        }
-    }
+    let killed = tree.operate(&path, OperatorCommand::Kill).await;
+    killed.map(|()| 0).map_err(|error| error.to_string())
 }
 
 /// `<to> <lane> <how many> <at once> <words …>`: median and 99th percentile of the times, and all.

@@ -200,7 +200,8 @@ impl World for ProcessWorld {
         self.nodes[&node].signal(Signal::CONT);
     }
 
-    async fn kill_gateway(&self, node: i32, lane: Lane) {
-        self.nodes[&node].order(&format!("kill-gateway {}", lane_words(lane))).await;
+    async fn kill_actor(&self, node: i32, actor: &str) {
+        let words = self.nodes[&node].order(&format!("kill-actor {actor}")).await;
+        assert_eq!(words[0], "ok", "{words:?}");
     }
 }
