@@ -1,6 +1,8 @@
 //! What a link costs and carries, measured between two processes on one machine. The bounds are far
 //! off what a quiet machine shows; the figures are printed, with what they were measured on.
 
+use std::time::Duration;
+
 use crate::peers_harness::World;
 use crate::peers_harness::process_world::ProcessWorld;
 use crate::{ALONE, strangers};
@@ -30,7 +32,21 @@ async fn figures(name: &str, world: &mut ProcessWorld) -> Vec<String> {
             .push(format!("{name}: {at_once} answers of 1 MiB at a time, {megabytes} MB a second"));
         assert!(megabytes >= 5, "{megabytes} MB a second");
     }
+    lines.push(format!("{name}: {}", noticed(world).await));
     lines
+}
+
+/// How long the end and the silence of a node are not noticed.
+async fn noticed(world: &mut ProcessWorld) -> String {
+    world.kill(2).await;
+    let killed = world.linked(1, 2, None).await;
+    let two = world.start(2).await;
+    world.introduce(2, &[1]).await;
+    let linked = world.linked(1, 2, Some(two)).await;
+    world.freeze(2).await;
+    let frozen = world.linked(1, 2, None).await;
+    assert!(frozen < Duration::from_secs(2), "{frozen:?}");
+    format!("killed {killed:?}, linked again {linked:?}, frozen {frozen:?}")
 }
 
 #[tokio::test]
