@@ -34,8 +34,6 @@ const PAUSE_MS: (u64, u64) = (40, 120);
 const ELECTION_DEADLINE: Duration = Duration::from_millis(300);
 /// The wait of a voter that has just started, in milliseconds: a leader is heard sooner.
 const START_MS: (u64, u64) = (100, 250);
-/// How often a voter looks whether the leader is silent.
-const INTERVAL: Duration = Duration::from_millis(50);
 
 /// See the head of this file.
 pub struct Candidacy {
@@ -62,6 +60,7 @@ impl Candidacy {
         let first_wait = self.draw(START_MS);
         let mut patience = self.draw((ELECTION_TIMEOUT_MIN_MS, ELECTION_TIMEOUT_MAX_MS));
         let mut metrics = self.raft.metrics();
+        let mut links = self.caller.peers.links();
         loop {
             let report = metrics.borrow_and_update().clone();
             if !may_stand(&report) {
@@ -78,7 +77,11 @@ impl Candidacy {
             };
             let now = Instant::now();
             if voters(&report).len() > 1 && now <= due {
-                sleep(INTERVAL.min(due - now + Duration::from_millis(1))).await;
+                tokio::select! {
+                    () = sleep(due - now + Duration::from_millis(1)) => {}
+                    // a link that closes makes it due earlier
+                    Ok(()) = links.changed() => {}
+                }
                 continue;
             }
             if self.would_win(&report).await && self.raft.trigger().elect().await.is_err() {

@@ -145,7 +145,7 @@ async fn reach_leader(arguments: &QuorumArguments) {
                 return;
             }
         }
-        tokio::time::sleep(Duration::from_millis(HEARTBEAT_MS)).await;
+        let _ = tokio::time::timeout(Duration::from_millis(HEARTBEAT_MS), views.changed()).await;
     }
 }
 

@@ -17,7 +17,7 @@ use super::voter_plan::{Situation, is_caught_up};
 use crate::peer_messages::PeerCaller;
 
 /// How often the leader looks.
-const INTERVAL: Duration = Duration::from_millis(200);
+const INTERVAL: Duration = Duration::from_millis(100);
 /// How long a member may be neither registered nor joining before it counts as gone for good.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 
