@@ -9,7 +9,11 @@ mod cluster_harness;
 use std::time::Duration;
 
 use actors::controller::question::UnregisterBroker;
+use actors::requests::leader_hints::LeaderHints;
 use cluster_harness::World;
+use protocol::generated::produce::{
+    PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
 use protocol::{BrokerId, ErrorCode, PartitionIndex};
 
 #[tokio::test(start_paused = true)]
@@ -100,4 +104,58 @@ async fn leaders_move_before_a_node_stops() {
     let orders = world.partition(active, "orders", 0);
     assert_eq!(orders.leader, Some(BrokerId(active)));
     assert_eq!(orders.leader_epoch, epoch.next(), "one election, not a second by fencing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_crashed_is_believed_what_it_had_flushed() {
+    let mut world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let crashed = world.passive();
+    world.create_topic(active, "orders", &[&[crashed]]).await;
+    let epoch = world.partition(active, "orders", 0).leader_epoch;
+    world.kill(crashed).await;
+    world
+        .until("nobody leads", |world| world.partition(active, "orders", 0).leader.is_none())
+        .await;
+    world.start_node(crashed).await;
+    world
+        .until("it leads again", |world| {
+            world.partition(active, "orders", 0).leader == Some(BrokerId(crashed))
+        })
+        .await;
+    let orders = world.partition(active, "orders", 0);
+    assert!(!orders.leader_is_recovering, "its directory knows the registration that it had");
+    assert!(orders.leader_epoch > epoch);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_produce_at_the_wrong_broker_is_told_the_right_one_with_its_address() {
+    let world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let wrong = world.passive();
+    world.create_topic(wrong, "orders", &[&[active, wrong]]).await;
+    let partition = |error_code: ErrorCode| PartitionProduceResponse {
+        error_code: error_code.code(),
+        ..PartitionProduceResponse::default()
+    };
+    let hinted = |version, code| {
+        let topic = TopicProduceResponse {
+            name: "orders".into(),
+            partition_responses: vec![partition(code)],
+            ..TopicProduceResponse::default()
+        };
+        let mut response = ProduceResponse { responses: vec![topic], ..ProduceResponse::default() };
+        LeaderHints::new(world.broker(wrong), &"PLAINTEXT".into())
+            .add_to_produce(version, &mut response);
+        let leader = response.responses[0].partition_responses[0].current_leader.leader_id;
+        let endpoints = response.node_endpoints.iter();
+        (leader, endpoints.map(|endpoint| (endpoint.node_id, endpoint.port)).collect::<Vec<_>>())
+    };
+    let image = world.image(wrong);
+    let endpoint = image.broker(BrokerId(active)).unwrap().endpoint("PLAINTEXT").unwrap();
+    let right = (active, vec![(active, i32::from(endpoint.address.port))]);
+    assert_eq!(hinted(10, ErrorCode::NotLeaderOrFollower), right);
+    assert_eq!(hinted(13, ErrorCode::FencedLeaderEpoch), right);
+    assert_eq!(hinted(9, ErrorCode::NotLeaderOrFollower), (-1, Vec::new()));
+    assert_eq!(hinted(13, ErrorCode::None), (-1, Vec::new()));
 }
