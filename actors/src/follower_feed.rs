@@ -69,6 +69,8 @@ pub struct FollowerFeedArguments {
     pub broker: Weak<Broker>,
     /// Whom it feeds.
     pub follower: BrokerId,
+    /// Which of the follower's fetches it answers.
+    pub shard: u8,
     /// Where it is found.
     pub address: Address<FollowerFeedMessage>,
     /// Fetches that arrived before it could be found.
@@ -226,6 +228,7 @@ impl FollowerFeedState {
             feed: myself.clone(),
             broker: Arc::clone(&self.broker),
             interrupt: Arc::clone(&self.interrupt),
+            shard: self.arguments.shard,
             status: self.arguments.status.clone(),
         };
         tokio::spawn(task.run(message, reply));

@@ -1,6 +1,8 @@
 //! What the node counts, under Prometheus names. One registry per node, so that several nodes in one
 //! process do not mix. Gauges that can be read from elsewhere are read when somebody scrapes.
 
+mod replication_metrics;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use protocol::BrokerId;
 use protocol::api_key::ApiKey;
+
+pub use self::replication_metrics::{FollowerLabel, ReplicationMetrics};
 
 /// Which API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -107,6 +111,8 @@ pub struct Metrics {
     pub partitions: Gauge,
     /// Bytes of large requests held now.
     pub request_memory: Gauge,
+    /// How well partitions are replicated.
+    pub replication: ReplicationMetrics,
     registry: Mutex<Registry>,
 }
 
@@ -132,6 +138,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             partitions: Gauge::default(),
             request_memory: Gauge::default(),
+            replication: ReplicationMetrics::default(),
             registry: Mutex::new(Registry::with_prefix("callboard")),
         };
         metrics.register();
@@ -173,6 +180,7 @@ impl Metrics {
         r.register("partitions", "Partitions held now", self.partitions.clone());
         let help = "Bytes of large requests held now";
         r.register("request_memory_bytes", help, self.request_memory.clone());
+        self.replication.register(r.sub_registry_with_prefix("replication"));
     }
 
     /// A node's metrics, those of its links to other nodes among them.

@@ -209,7 +209,7 @@ impl ReplicaFetcherState {
     ) {
         self.session.follow(request);
         self.show();
-        if self.fetching && self.session.has_news() && !self.woken && self.session.away() == 0 {
+        if self.fetching && self.session.has_news() && !self.woken {
             self.woken = true;
             self.send_wake(myself);
         }

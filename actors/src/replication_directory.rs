@@ -3,7 +3,7 @@
 //! What is said before an actor can be found is not lost: a fetcher asks the replicas to repeat it
 //! when it begins, and a feed finds the fetches that came early.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub struct ReplicationDirectory {
     supervisor: DynamicSupervisor,
     fetchers: Mutex<HashMap<Pair, Address<ReplicaFetcherMessage>>>,
     feeds: Mutex<HashMap<Pair, Feed>>,
-    lags: Mutex<HashMap<BrokerId, i64>>,
+    lags: Mutex<HashMap<Pair, i64>>,
     sessions: AtomicU64,
 }
 
@@ -100,14 +100,18 @@ impl ReplicationDirectory {
     }
 
     /// A feed's word on how many records its follower lacks.
-    pub(crate) fn note_lag(&self, follower: BrokerId, records: i64) {
-        lock(&self.lags).insert(follower, records);
+    pub(crate) fn note_lag(&self, follower: BrokerId, shard: u8, records: i64) {
+        lock(&self.lags).insert((follower, shard), records);
     }
 
     /// How many records each follower lacks, as the feeds last saw it.
     #[must_use]
-    pub fn lags(&self) -> Vec<(BrokerId, i64)> {
-        lock(&self.lags).iter().map(|(follower, lag)| (*follower, *lag)).collect()
+    pub fn lags(&self) -> BTreeMap<BrokerId, i64> {
+        let mut lags = BTreeMap::new();
+        for ((follower, _), records) in &*lock(&self.lags) {
+            *lags.entry(*follower).or_default() += *records;
+        }
+        lags
     }
 
     /// Tells the fetcher that asks `leader` about the partition; it is started if there is none.
@@ -155,7 +159,10 @@ impl ReplicationDirectory {
         let make = move |context: &StartContext| {
             let (broker, address) = (broker.clone(), at.clone());
             let (early, status) = (Arc::clone(&early), context.status());
-            (FollowerFeed, FollowerFeedArguments { broker, follower, address, early, status })
+            (
+                FollowerFeed,
+                FollowerFeedArguments { broker, follower, shard, address, early, status },
+            )
         };
         let name = format!("feed-{follower}-{shard}");
         ChildSpec::addressed_actor(name, &feed.address, make).backoff(BACKOFF)

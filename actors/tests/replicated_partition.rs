@@ -157,3 +157,21 @@ async fn a_replica_moves_to_another_node_and_the_old_one_is_deleted() {
     assert!(trio.place(1, "orders", 0).is_none());
     trio.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_lost_flushed_records_is_copied_from_the_others() {
+    let mut trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    for _ in 0..5 {
+        trio.append("orders", 0, b"one").await;
+    }
+    trio.agree("orders", 0).await;
+    until("the recovery point is checkpointed", || trio.recovery_points(3).contains("orders 0 5"))
+        .await;
+    trio.kill(3).await;
+    trio.lose_log(3, "orders", 0);
+    trio.restart(3).await;
+    trio.agree("orders", 0).await;
+    trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.stop().await;
+}

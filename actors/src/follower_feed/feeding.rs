@@ -53,6 +53,7 @@ pub(super) struct FeedingTask {
     pub feed: ActorRef<Counted<FollowerFeedMessage>>,
     pub broker: Arc<Broker>,
     pub interrupt: Arc<Notify>,
+    pub shard: u8,
     pub status: Status,
 }
 
@@ -84,18 +85,18 @@ impl FeedingTask {
         };
         feeding.until_worth_telling(&self.interrupt).await;
         let answer = feeding.finish();
-        show(&self.status, &self.broker, session);
+        show(&self.status, session);
+        self.broker.replication.note_lag(session.follower(), self.shard, session.lag);
         // the session first: who has the answer asks again at once
         drop(self);
         let _ = reply.send(answer);
     }
 }
 
-fn show(status: &Status, broker: &Broker, session: &FeedSession) {
+fn show(status: &Status, session: &FeedSession) {
     let partitions = i64::try_from(session.len()).unwrap_or(i64::MAX);
     status.set("partitions", partitions);
     status.set("lag records", session.lag);
-    broker.replication.note_lag(session.follower(), session.lag);
 }
 
 struct Feeding<'a> {

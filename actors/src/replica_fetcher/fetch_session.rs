@@ -364,3 +364,6 @@ fn outcome_of(told: &ToldPartition) -> Option<FetchOutcome> {
         ToldOutcome::Refused { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,6 +262,19 @@ impl Trio {
         self.disks[&node].read(Path::new(&path), 64 << 20).unwrap_or_default()
     }
 
+    /// What a node's directory has noted of its logs.
+    pub fn recovery_points(&self, node: i32) -> String {
+        let path = Path::new("/data/recovery-point-offset-checkpoint");
+        let text = self.disks[&node].read(path, 1 << 20).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Takes the records of a partition away from a node that does not run.
+    pub fn lose_log(&self, node: i32, topic: &str, partition: i32) {
+        let path = format!("/data/{topic}-{partition}/00000000000000000000.log");
+        self.disks[&node].remove(Path::new(&path)).unwrap();
+    }
+
     /// Waits until all nodes that run have the same log, and that is not empty.
     pub async fn agree(&self, topic: &str, partition: i32) {
         until("the logs are the same", || {
