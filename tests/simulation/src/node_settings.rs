@@ -3,15 +3,17 @@
 use actors::StaticSettings;
 
 use crate::virtual_network::client_address;
+use crate::virtual_peers::VirtualPeers;
 
-/// The settings of a node in a world of `nodes`; `first` at its first start ever.
+/// The settings of a node in a world of `nodes`: the first founds the cluster, the others join it.
+/// An empty directory looks at that, any other one knows where it belongs.
 ///
 /// # Panics
 /// If the settings contradict themselves, which no seed changes.
 #[must_use]
-pub fn node_settings(node: i32, nodes: usize, _first: bool) -> StaticSettings {
+pub fn node_settings(node: i32, nodes: usize) -> StaticSettings {
     let replicas = nodes.min(3).to_string();
-    let settings = [
+    let mut settings = vec![
         ("node.id", node.to_string()),
         ("log.dirs", "/data".to_owned()),
         ("listeners", format!("PLAINTEXT://{}", client_address(node))),
@@ -22,5 +24,12 @@ pub fn node_settings(node: i32, nodes: usize, _first: bool) -> StaticSettings {
         // often, so that crashes meet rolls
         ("log.roll.ms", "2000".to_owned()),
     ];
+    if nodes > 1 {
+        settings.push(("callboard.cluster.listener", VirtualPeers::address(node).to_string()));
+        settings.push(match node {
+            1 => ("callboard.cluster.new", "true".to_owned()),
+            _ => ("callboard.cluster.join", VirtualPeers::address(1).to_string()),
+        });
+    }
     StaticSettings::parse(settings).expect("every name and value stands in the table of settings")
 }

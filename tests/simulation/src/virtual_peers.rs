@@ -70,6 +70,8 @@ struct Switchboard {
     /// Who was told of whom.
     books: BTreeMap<i32, BTreeSet<i32>>,
     shown: BTreeMap<i32, watch::Sender<Links>>,
+    /// How many times the links of each pair went down, for those who wait for an answer.
+    closings: BTreeMap<(i32, i32), watch::Sender<u64>>,
     links: BTreeMap<(i32, i32), Link>,
     /// The last arrival of each lane, so that none overtakes.
     last_arrivals: BTreeMap<(i32, i32, Lane), u64>,
@@ -179,7 +181,12 @@ impl PeerFabric {
             drop(conditions);
             let redial_ms = now_ms + self.weather.now().redial_ms();
             let Some(link) = board.links.get_mut(&pair) else { continue };
-            changed |= link.tend(now_ms, ends, hears, redial_ms);
+            if link.tend(now_ms, ends, hears) {
+                changed = true;
+            } else if link.is_silent(now_ms) {
+                board.close(pair, redial_ms);
+                changed = true;
+            }
         }
         if changed {
             board.show_all();
@@ -192,9 +199,10 @@ impl PeerFabric {
 
     pub(crate) fn links(&self, node: i32) -> watch::Receiver<Links> {
         let mut board = self.board();
-        let sender =
-            board.shown.entry(node).or_insert_with(|| watch::Sender::new(Links::default()));
-        sender.subscribe()
+        let sender = board.shown.entry(node).or_insert_with(|| watch::Sender::new(Links::default()));
+        let links = sender.subscribe();
+        board.show_all();
+        links
     }
 
     pub(crate) fn appear(&self, identity: PeerIdentity) -> mpsc::UnboundedReceiver<Arrival> {
@@ -227,12 +235,15 @@ impl PeerFabric {
         to: i32,
         lane: Lane,
         envelope: Bytes,
-    ) -> Option<oneshot::Receiver<Bytes>> {
-        let to_start = self.board().start_linked(from, to)?;
+    ) -> Option<(oneshot::Receiver<Bytes>, watch::Receiver<u64>)> {
+        let mut board = self.board();
+        let to_start = board.start_linked(from, to)?;
+        let closing = board.closing((from.min(to), from.max(to))).subscribe();
+        drop(board);
         let (answer, answered) = oneshot::channel();
         let message = Message::Call { from, to, to_start, lane, envelope, answer };
         self.put(message, Some(lane));
-        Some(answered)
+        Some((answered, closing))
     }
 
     fn answer(&self, from: i32, to: i32, envelope: Bytes, answer: oneshot::Sender<Bytes>) {
@@ -288,7 +299,12 @@ impl Switchboard {
         if let Some(link) = self.links.get_mut(&pair) {
             link.is_up = false;
             link.redial_at_ms = redial_at_ms;
+            self.closing(pair).send_modify(|times| *times += 1);
         }
+    }
+
+    fn closing(&mut self, pair: (i32, i32)) -> &watch::Sender<u64> {
+        self.closings.entry(pair).or_insert_with(|| watch::Sender::new(0))
     }
 
     /// Both ends' incarnations, if both are there and run.
@@ -342,35 +358,32 @@ impl Link {
         Self { ends, is_up: false, redial_at_ms: 0, heard_ms: (0, 0) }
     }
 
-    /// Whether it went up or down.
+    /// Whether an end has not been heard for too long.
+    const fn is_silent(&self, now_ms: u64) -> bool {
+        let (low, high) = self.heard_ms;
+        let earlier = if low < high { low } else { high };
+        self.is_up && earlier + SILENCE_MS < now_ms
+    }
+
+    /// Notes who was heard; whether the link came up.
     fn tend(
         &mut self,
         now_ms: u64,
         ends: Option<(Incarnation, Incarnation)>,
         hears: (bool, bool),
-        redial_ms: u64,
     ) -> bool {
-        let both_there = ends.is_some_and(|ends| !self.is_up || ends == self.ends);
-        if both_there && hears.0 {
-            self.heard_ms.0 = now_ms;
-        }
-        if both_there && hears.1 {
-            self.heard_ms.1 = now_ms;
-        }
-        let silent = self.heard_ms.0.min(self.heard_ms.1) + SILENCE_MS < now_ms;
-        match (self.is_up, ends) {
-            (true, _) if silent => {
-                self.is_up = false;
-                self.redial_at_ms = redial_ms;
-                true
+        let Some(ends) = ends else { return false };
+        if !self.is_up {
+            let comes_up = hears == (true, true) && self.redial_at_ms <= now_ms;
+            if comes_up {
+                *self = Self { ends, is_up: true, heard_ms: (now_ms, now_ms), ..*self };
             }
-            (false, Some(ends)) if hears == (true, true) && self.redial_at_ms <= now_ms => {
-                self.ends = ends;
-                self.is_up = true;
-                self.heard_ms = (now_ms, now_ms);
-                true
-            }
-            _ => false,
+            return comes_up;
         }
+        if ends == self.ends {
+            let heard = |before: u64, hears: bool| if hears { now_ms } else { before };
+            self.heard_ms = (heard(self.heard_ms.0, hears.0), heard(self.heard_ms.1, hears.1));
+        }
+        false
     }
 }

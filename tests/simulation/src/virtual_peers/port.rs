@@ -53,14 +53,18 @@ impl VirtualPeers {
         envelope: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, PeerError> {
-        let Some(answered) = self.fabric.send(self.node, to.0, lane, envelope) else {
+        let Some((answered, mut closing)) = self.fabric.send(self.node, to.0, lane, envelope) else {
             return Err(PeerError::Unreachable { node: to });
         };
-        match timeout(deadline, answered).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(PeerError::Unreachable { node: to }),
-            Err(_) => Err(PeerError::Timeout { node: to, deadline }),
-        }
+        let answer = async {
+            tokio::select! {
+                biased;
+                Ok(answer) = answered => Ok(answer),
+                _ = closing.changed() => Err(PeerError::Unreachable { node: to }),
+            }
+        };
+        let too_late = PeerError::Timeout { node: to, deadline };
+        timeout(deadline, answer).await.unwrap_or(Err(too_late))
     }
 }
 
