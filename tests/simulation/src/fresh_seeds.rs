@@ -35,10 +35,19 @@ const MUST_MEET: &[&str] = &[
     "record read",
 ];
 
+/// The same for runs of several nodes.
+const MUST_MEET_TOGETHER: &[&str] = &[
+    "fault: link cut",
+    "fault: node isolated from nodes",
+    "fault: storm",
+    "fault: way cut in one direction",
+];
+
 /// What many runs came to.
 #[derive(Debug, Default)]
 pub struct Totals {
     runs: u64,
+    runs_together: u64,
     simulated_ms: u64,
     cpu_ms: u64,
     met: BTreeMap<String, u64>,
@@ -54,10 +63,15 @@ impl Totals {
     }
 
     fn never_met(&self) -> Vec<&'static str> {
-        if !self.must_meet_all || self.runs < RUNS_THAT_MEET_ALL {
-            return Vec::new();
+        let mut wanted = Vec::new();
+        if self.must_meet_all && self.runs >= RUNS_THAT_MEET_ALL {
+            wanted.extend(MUST_MEET);
         }
-        MUST_MEET.iter().copied().filter(|what| !self.met.contains_key(*what)).collect()
+        if self.must_meet_all && self.runs_together >= RUNS_THAT_MEET_ALL {
+            wanted.extend(MUST_MEET_TOGETHER);
+        }
+        wanted.retain(|what| !self.met.contains_key(*what));
+        wanted
     }
 
     fn faults(&self) -> u64 {
@@ -65,8 +79,9 @@ impl Totals {
     }
 
     /// Takes the words of a run's last lines.
-    fn take(&mut self, words: &str) {
+    fn take(&mut self, plan: Plan, words: &str) {
         self.runs += 1;
+        self.runs_together += u64::from(plan.nodes > 1);
         for line in words.lines() {
             let Some((what, number)) = line.rsplit_once(' ') else { continue };
             let Ok(number) = number.parse::<u64>() else { continue };
@@ -122,7 +137,7 @@ fn arguments(plan: Plan) -> Vec<String> {
     words.iter().flat_map(|(name, value)| [(*name).to_owned(), value.to_string()]).collect()
 }
 
-/// Runs one fresh seed after the other for so many seconds.
+/// Runs one fresh seed after the other for so many seconds. A pattern of 0 nodes means various.
 #[must_use]
 pub fn fresh_seeds(pattern: Plan, seconds: u64) -> Totals {
     let mut totals = Totals { must_meet_all: true, ..Totals::default() };
@@ -130,7 +145,10 @@ pub fn fresh_seeds(pattern: Plan, seconds: u64) -> Totals {
     while now() - began < Duration::from_secs(seconds) {
         // short enough to be typed
         let seed = rand::rng().next_u64() >> 32;
-        run_apart(Plan { seed, ..pattern }, &mut totals);
+        // a number of nodes that is not given is drawn: one node, a cluster, a larger one
+        let drawn = [1, 3, 3, 5].get(usize::try_from(seed % 4).unwrap_or_default());
+        let nodes = if pattern.nodes == 0 { drawn.copied().unwrap_or(1) } else { pattern.nodes };
+        run_apart(Plan { seed, nodes, ..pattern }, &mut totals);
     }
     totals
 }
@@ -164,7 +182,7 @@ fn run_apart(plan: Plan, totals: &mut Totals) {
         Ok(ended) => ended,
         Err(error) => (false, format!("it could not be run: {error}\n")),
     };
-    totals.take(&words);
+    totals.take(plan, &words);
     if is_good {
         return;
     }

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Order> {
     let mut order = Order { plan: None, fresh_seconds: None, trace: None };
-    let mut plan = Plan { seed: 0, nodes: 1, faulty_seconds: 60 };
+    let mut plan = Plan { seed: 0, nodes: 0, faulty_seconds: 60 };
     let mut is_past = false;
     while let Some(name) = arguments.next() {
         if name == "--past" {
@@ -53,6 +53,9 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Order> {
             "--trace" => order.trace = Some(value),
             _ => return None,
         }
+    }
+    if order.fresh_seconds.is_none() {
+        plan.nodes = plan.nodes.max(1);
     }
     order.plan = (!is_past).then_some(plan);
     Some(order)

@@ -119,7 +119,8 @@ impl PeerFabric {
         if !silently {
             let closed: Vec<_> = board.links_of(node).collect();
             for pair in closed {
-                board.close(pair, self.weather.now().redial_ms() + self.weather.now_ms());
+                let redial_at_ms = self.weather.now().redial_at_ms();
+                board.close(pair, redial_at_ms);
             }
             board.show_all();
         }
@@ -179,12 +180,12 @@ impl PeerFabric {
             let (low, high) = (Place::Node(pair.0), Place::Node(pair.1));
             let hears = (conditions.passes(high, low), conditions.passes(low, high));
             drop(conditions);
-            let redial_ms = now_ms + self.weather.now().redial_ms();
+            let redial_at_ms = self.weather.now().redial_at_ms();
             let Some(link) = board.links.get_mut(&pair) else { continue };
             if link.tend(now_ms, ends, hears) {
                 changed = true;
             } else if link.is_silent(now_ms) {
-                board.close(pair, redial_ms);
+                board.close(pair, redial_at_ms);
                 changed = true;
             }
         }
@@ -199,7 +200,8 @@ impl PeerFabric {
 
     pub(crate) fn links(&self, node: i32) -> watch::Receiver<Links> {
         let mut board = self.board();
-        let sender = board.shown.entry(node).or_insert_with(|| watch::Sender::new(Links::default()));
+        let sender =
+            board.shown.entry(node).or_insert_with(|| watch::Sender::new(Links::default()));
         let links = sender.subscribe();
         board.show_all();
         links

@@ -56,9 +56,9 @@ impl Conditions {
         Some(arrival)
     }
 
-    /// How long the two ends of a link take to find each other again.
-    pub const fn redial_ms(&mut self) -> u64 {
-        self.chance.between(20, 300)
+    /// When the two ends of a link that closes now may find each other again.
+    pub const fn redial_at_ms(&mut self) -> u64 {
+        self.now_ms + self.chance.between(20, 300)
     }
 }
 

@@ -26,6 +26,11 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another_one() {
 }
 
 #[test]
+fn the_same_seed_gives_the_same_trace_with_three_nodes() {
+    assert_eq!(trace_of("13", "3"), trace_of("13", "3"));
+}
+
+#[test]
 fn every_seed_that_failed_once_passes() {
     let (is_good, words) = simulate(&["--past"]);
     assert!(is_good, "{words}");
@@ -34,7 +39,7 @@ fn every_seed_that_failed_once_passes() {
 
 #[test]
 fn a_fresh_seed_keeps_every_promise() {
-    let (is_good, words) = simulate(&["--fresh", "1", "--faulty-seconds", "15"]);
+    let (is_good, words) = simulate(&["--fresh", "1", "--nodes", "3", "--faulty-seconds", "15"]);
     assert!(is_good, "{words}");
     assert!(words.contains("met record acknowledged"), "{words}");
 }

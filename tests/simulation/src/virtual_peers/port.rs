@@ -53,7 +53,8 @@ impl VirtualPeers {
         envelope: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, PeerError> {
-        let Some((answered, mut closing)) = self.fabric.send(self.node, to.0, lane, envelope) else {
+        let Some((answered, mut closing)) = self.fabric.send(self.node, to.0, lane, envelope)
+        else {
             return Err(PeerError::Unreachable { node: to });
         };
         let answer = async {
