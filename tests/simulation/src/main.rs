@@ -62,8 +62,6 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Order> {
 }
 
 fn one_seed(plan: Plan, trace_file: Option<&str>) -> ExitCode {
-    // before anything draws: from here on the process's randomness is the seed's
-    mad_turmoil::rand::set_rng(rand::rngs::StdRng::seed_from_u64(plan.seed));
     if std::env::var_os("RUST_LOG").is_some() {
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let lines = tracing_subscriber::fmt().with_env_filter(filter).without_time();
@@ -78,7 +76,17 @@ fn one_seed(plan: Plan, trace_file: Option<&str>) -> ExitCode {
         }
     };
     let panics = count_panics();
-    let mut outcome = run(plan, trace);
+    // the world has a thread of its own: what the preparations above drew is not its business
+    let world = std::thread::Builder::new().name("world".to_owned()).spawn(move || {
+        // before anything draws: from here on the process's randomness is the seed's
+        mad_turmoil::rand::set_rng(rand::rngs::StdRng::seed_from_u64(plan.seed));
+        run(plan, trace)
+    });
+    let Some(mut outcome) = world.ok().and_then(|world| world.join().ok()) else {
+        let panics = panics.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(stdout(), "the simulator itself failed: {}", panics.join("; "));
+        return ExitCode::FAILURE;
+    };
     let panics = panics.lock().unwrap_or_else(PoisonError::into_inner);
     outcome.violations.extend(panics.iter().map(|panic| format!("a panic: {panic}")));
     let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
