@@ -167,3 +167,23 @@ async fn the_operator_takes_votes_and_gives_them_back() {
     let follower = world.member(other.0).ask(add).await;
     assert_eq!(follower, QuorumAnswer::Refused(QuorumRefusal::NotLeader));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_quorum_actor_that_is_killed_lets_go_of_its_directory_and_comes_back() {
+    let world = World::three(9).await;
+    world.decide("before").await;
+    let leader = world.leader().await;
+    let others: Vec<i32> = [1, 2, 3].into_iter().filter(|node| *node != leader).collect();
+    // a proposal that nobody can agree on holds the library while it waits
+    world.network.isolate(BrokerId(leader));
+    let vain = world.member(leader).propose(&[setting("in vain")]).await;
+    assert!(vain.is_err());
+    world.member(leader).kill_quorum().await;
+    world.leader_among(&others).await;
+    world.network.heal_all();
+    world.decide("after").await;
+    world.all_know("after").await;
+    world.member(others[0]).kill_quorum().await;
+    world.decide("with two").await;
+    world.all_know("with two").await;
+}

@@ -27,7 +27,9 @@ use metadata::{
     Incarnation, MetadataRecord, SecurityProtocol, SettingResource,
 };
 use protocol::BrokerId;
-use supervision::{Address, ChildSpec, LeaseTable, Strategy, Supervisor, SupervisorSpec, Tree};
+use supervision::{
+    Address, ChildSpec, LeaseTable, OperatorCommand, Strategy, Supervisor, SupervisorSpec, Tree,
+};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -57,6 +59,7 @@ pub struct Member {
     pub cell: QuorumCell,
     applied: AppliedImage,
     quorum: Address<QuorumMessage>,
+    tree: Tree,
     root: Supervisor,
 }
 
@@ -162,7 +165,7 @@ impl World {
         async move {
             let starting = Supervisor::start(&tree, "cluster", spec);
             let root = timeout(PATIENCE, starting).await.expect("the quorum comes up").unwrap();
-            Member { node: BrokerId(node), cell, applied, quorum, root }
+            Member { node: BrokerId(node), cell, applied, quorum, tree, root }
         }
     }
 
@@ -314,6 +317,11 @@ impl Member {
         let mut views = self.cell.subscribe();
         let seen = timeout(PATIENCE, views.wait_for(is_so)).await.is_ok();
         assert!(seen, "node {} sees {:?}", self.node, self.cell.view());
+    }
+
+    /// Kills the actor, and leaves its process alone.
+    pub async fn kill_quorum(&self) {
+        self.tree.operate("metadata_quorum", OperatorCommand::Kill).await.unwrap();
     }
 
     /// Has records agreed on in the term that this node leads now.
