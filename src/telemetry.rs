@@ -14,7 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub const LOG_VARIABLE: &str = "CALLBOARD_LOG";
 
 /// What a node logs where nobody says anything: openraft and ractor tell of every step at `info`.
-pub const NODE_FILTER: &str = "info,openraft=warn,ractor=warn,ractor_cluster=warn";
+pub const NODE_FILTER: &str = "info,openraft=error,openraft::replication=off,openraft::raft=off,\
+                               ractor=warn,ractor_cluster=warn";
 
 /// What a command of a client logs where nobody says anything.
 pub const CLIENT_FILTER: &str = "warn";

@@ -82,6 +82,13 @@ impl ImageCell {
         self.version.send_replace(version);
     }
 
+    /// Waits until an image is published that is as `condition` wants it.
+    pub async fn until(&self, condition: impl Fn(&ClusterImage) -> bool) {
+        let mut versions = self.version.subscribe();
+        // the sender lives as long as this cell, so the wait ends only by the condition
+        let _ = versions.wait_for(|_| condition(&self.image.load())).await;
+    }
+
     /// Waits until an image of this version or a newer one is published.
     pub async fn reached(&self, version: u64) {
         let mut versions = self.version.subscribe();

@@ -8,11 +8,12 @@ mod sockets;
 mod stopping;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use commit_log::{DirectoryError, LogDirectory, LogError};
-use metadata::StaticSettings;
+use metadata::{BrokerSettings, ClusterImage, HostAndPort, StaticSettings};
 use supervision::{ExitReason, StartError, Supervisor, Tree};
 use thiserror::Error;
 
@@ -22,6 +23,10 @@ use crate::client_listener::ConnectionCount;
 use crate::controller::Refused;
 use crate::log_checkpoints::LogCheckpoints;
 use crate::ports::Ports;
+use crate::ports::peers::cluster_peers::{
+    ClusterListenerError, ClusterListenerSettings, ClusterPeers,
+};
+use crate::ports::peers::{Alone, Peers};
 
 /// How long a node may take to register itself before its start counts as failed.
 const REGISTRATION_DEADLINE: Duration = Duration::from_secs(30);
@@ -63,6 +68,9 @@ pub enum NodeError {
     /// Nobody answered the registration in time.
     #[error("the broker was not registered within {REGISTRATION_DEADLINE:?}")]
     NotRegistered,
+    /// Other nodes cannot be listened to.
+    #[error(transparent)]
+    ClusterListener(#[from] ClusterListenerError),
     /// The system refused a thread.
     #[error("the storage threads could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -77,6 +85,7 @@ impl NodeError {
             Self::Log(error) => error.is_retryable(),
             Self::Founding(error) => error.is_retryable(),
             Self::Tree(error) => error.is_retryable(),
+            Self::ClusterListener(error) => error.is_retryable(),
             Self::Listen { .. } | Self::NotRegistered | Self::Threads(_) => true,
             Self::ClusterId { .. } | Self::Refused(_) => false,
         }
@@ -102,7 +111,8 @@ impl Node {
     pub async fn start(settings: StaticSettings) -> Result<Self, NodeError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let ports = Ports::real(cores.clamp(2, 8), cores.clamp(4, 16))?;
-        Self::start_with(settings, ports).await
+        let peers = open_peers(&settings, &ports).await?;
+        Self::start_with(settings, Ports { peers, ..ports }).await
     }
 
     /// Starts a node in the given world.
@@ -166,4 +176,22 @@ impl Node {
     pub async fn ended(self) -> ExitReason {
         self.root.ended().await
     }
+}
+
+/// The way to other nodes; none for a node that stands alone.
+async fn open_peers(
+    given: &StaticSettings,
+    ports: &Ports,
+) -> Result<Arc<dyn Peers>, ClusterListenerError> {
+    let settings = BrokerSettings::resolve(&ClusterImage::empty(), given);
+    let Some(listener) = settings.cluster.listener else { return Ok(Arc::new(Alone)) };
+    let host = if listener.host.is_empty() { "0.0.0.0" } else { &listener.host };
+    let settings_of_listener = ClusterListenerSettings {
+        bind: HostAndPort::new(host, listener.port),
+        advertised: settings.cluster.advertised,
+        tls: settings.cluster.tls_directory.map(PathBuf::from),
+        plaintext_allowed: settings.cluster.plaintext_allowed,
+    };
+    let rng = Arc::clone(&ports.rng);
+    Ok(ClusterPeers::open(settings.node_id, &settings_of_listener, rng).await?)
 }
