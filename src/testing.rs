@@ -108,7 +108,7 @@ impl ClusterPlan {
     }
 
     /// Starts the nodes; the first founds the cluster, the others join it. All are up when this
-    /// returns.
+    /// returns, and as many vote in the metadata quorum as will: up to three.
     ///
     /// # Errors
     /// See [`ClusterError`].
@@ -120,6 +120,7 @@ impl ClusterPlan {
             cluster.seats.insert(node, Seat { disk, address: None, node: None });
             cluster.restart(node).await?;
         }
+        cluster.until_complete().await;
         Ok(cluster)
     }
 }
@@ -146,6 +147,19 @@ impl Cluster {
     /// See [`ClusterError`].
     pub async fn start(nodes: i32) -> Result<Self, ClusterError> {
         ClusterPlan::new(nodes).start().await
+    }
+
+    /// A cluster whose only voter is its founder would not survive that node.
+    async fn until_complete(&self) {
+        let nodes = self.seats.len();
+        let voters = if nodes < 3 { 1 } else { 3 };
+        for seat in self.seats.values() {
+            let Some(node) = &seat.node else { continue };
+            let mut view = node.broker().quorum.subscribe();
+            // the cell lives as long as the node
+            let _ = view.wait_for(|view| view.voters.len() >= voters).await;
+            node.broker().image.until(|image| image.live_brokers().count() == nodes).await;
+        }
     }
 
     /// Where clients find the cluster, whichever node is up: `host:port`, separated by commas.
@@ -272,14 +286,20 @@ impl Cluster {
             ("log.dirs", DATA.to_owned()),
             ("callboard.cluster.listener", cluster_address(node).to_string()),
         ];
-        let meeting = match node {
-            1 => ("callboard.cluster.new", "true".to_owned()),
-            _ => ("callboard.cluster.join", cluster_address(1).to_string()),
+        let meeting = match (node, seat.address) {
+            (1, None) => ("callboard.cluster.new", "true".to_owned()),
+            // also the founder joins, if it comes back with another disk
+            _ => ("callboard.cluster.join", self.addresses_beside(node)),
         };
         let again = seat.address.map(|address| ("listeners", format!("PLAINTEXT://{address}")));
         let planned = self.plan.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
         // of two values for one setting the later holds
         StaticSettings::parse(planned.chain(own).chain([meeting]).chain(again))
+    }
+
+    fn addresses_beside(&self, node: i32) -> String {
+        let others = self.seats.keys().filter(|other| **other != node);
+        others.map(|other| cluster_address(*other).to_string()).collect::<Vec<_>>().join(",")
     }
 
     /// Cuts the links between two nodes, both ways, without a word to either.
@@ -297,15 +317,19 @@ impl Cluster {
         self.network.heal_all();
     }
 
-    /// Stops all nodes in order.
+    /// Stops all nodes in order, one by one; last the one that leads the metadata quorum, which the
+    /// others need in order to take their leave.
     pub async fn stop(mut self) {
-        let stops = self.seats.values_mut().filter_map(|seat| seat.node.take());
-        let stops: Vec<_> =
-            stops.map(|node| tokio::spawn(async { node.stop(STOP_DEADLINE).await })).collect();
-        for stop in stops {
-            // a stop that panicked has been told of by the panic hook
-            let _ = stop.await;
+        let mut running: Vec<_> = self.running().collect();
+        running.sort_by_key(|node| self.leads_quorum(*node));
+        for node in running {
+            self.stop_node(node).await;
         }
+    }
+
+    fn leads_quorum(&self, node: i32) -> bool {
+        let view = self.node(node).map(|running| running.broker().quorum.view());
+        view.is_some_and(|view| view.leader == Some(BrokerId(node)))
     }
 }
 

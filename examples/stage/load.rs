@@ -46,6 +46,27 @@ impl Load {
         }
     }
 
+    /// One producer and one reader of the partitions up to this one, with clients that wait a fault
+    /// out. All partitions flow when this returns.
+    pub async fn patient(
+        client: &Client,
+        topic: &TopicName,
+        partitions: i32,
+        pace: Duration,
+    ) -> Result<Self> {
+        let mut load = Self::on(topic);
+        let settings = ProducerSettings {
+            request_timeout: Duration::from_secs(1),
+            delivery_timeout: Duration::from_secs(30),
+            ..ProducerSettings::default()
+        };
+        load.produce(client, "p", 0..partitions, pace, settings)?;
+        load.read(client, 0..partitions)?;
+        load.until_all_flow().await?;
+        load.lanes.iter().for_each(|lane| drop(lane.take_latencies()));
+        Ok(load)
+    }
+
     /// Starts a producer that sends a record to each of the partitions once every `pace`.
     pub fn produce(
         &mut self,

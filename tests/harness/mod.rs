@@ -2,6 +2,9 @@
 //! Nothing here waits for a time to pass: a broker is ready when it says so.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[allow(dead_code, reason = "not every test needs a cluster")]
+pub mod cluster;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

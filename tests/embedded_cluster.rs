@@ -1,0 +1,139 @@
+//! A cluster of three nodes inside of a test's own process, as a user of one would have it. If its
+//! faults did not do what they say, tests built on it would prove nothing.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::time::{Duration, Instant};
+
+use callboard::testing::Cluster;
+use client::{
+    BrokerId, Client, ClientSettings, ConsumerSettings, NewTopic, Partition, PartitionIndex,
+    ProducerRecord, ProducerSettings, StartAt, TopicName,
+};
+use tokio::time::sleep;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn client_of(cluster: &Cluster) -> Client {
+    let settings = ClientSettings {
+        request_timeout: Duration::from_secs(2),
+        retry_pause: Duration::from_millis(10),
+        retry_pause_max: Duration::from_millis(100),
+        ..ClientSettings::new(&cluster.bootstrap())
+    };
+    Client::with_settings(settings).await.unwrap()
+}
+
+async fn topic(client: &Client, name: &str) -> TopicName {
+    let topic = TopicName::new(name).unwrap();
+    let request = NewTopic::new(&topic).partitions(1).replication_factor(3);
+    client.admin().create_topic(request).await.unwrap();
+    topic
+}
+
+async fn produce(client: &Client, topic: &TopicName, values: std::ops::Range<u32>) {
+    let settings =
+        ProducerSettings { request_timeout: Duration::from_secs(1), ..ProducerSettings::default() };
+    let producer = client.producer(settings).unwrap();
+    for value in values {
+        let record = ProducerRecord::to(topic).value(value.to_string());
+        producer.send(record).await.unwrap().await.unwrap();
+    }
+}
+
+async fn values(client: &Client, topic: &TopicName) -> Vec<u32> {
+    let settings = ConsumerSettings::default();
+    let mut consumer = client.topic_consumer(topic, StartAt::Earliest, settings).await.unwrap();
+    consumer.stop_at_end().await.unwrap();
+    let mut values = Vec::new();
+    while let Some(record) = consumer.next().await.unwrap() {
+        values.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap().parse().unwrap());
+    }
+    values
+}
+
+async fn until(client: &Client, topic: &TopicName, condition: impl Fn(&Partition) -> bool) {
+    let (began, mut last) = (Instant::now(), None);
+    while began.elapsed() < PATIENCE {
+        if let Ok(described) = client.admin().describe_topic(topic).await {
+            let partition = described.partition(PartitionIndex(0)).unwrap().clone();
+            if condition(&partition) {
+                return;
+            }
+            last = Some(partition);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("still {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_survive_each_node_being_killed_in_turn() {
+    let mut cluster = Cluster::start(3).await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    let in_sync = |partition: &Partition| partition.in_sync_replicas.len() == 3;
+    for node in 1..=3 {
+        let from = u32::try_from(node - 1).unwrap() * 20;
+        produce(&client, &orders, from..from + 10).await;
+        cluster.kill(node).await;
+        produce(&client, &orders, from + 10..from + 20).await;
+        cluster.restart(node).await.unwrap();
+        until(&client, &orders, in_sync).await;
+    }
+    assert_eq!(values(&client, &orders).await, (0..60).collect::<Vec<_>>());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_leads_nothing_and_returns() {
+    let cluster = Cluster::start(3).await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    produce(&client, &orders, 0..10).await;
+    let described = client.admin().describe_topic(&orders).await.unwrap();
+    let leader = described.partition(PartitionIndex(0)).unwrap().leader.unwrap();
+    cluster.cut_off(leader.0);
+    produce(&client, &orders, 10..20).await;
+    cluster.heal();
+    until(&client, &orders, |partition| {
+        partition.leader.is_some_and(|now| now != leader) && partition.in_sync_replicas.len() == 3
+            || partition.in_sync_replicas.contains(&leader) && partition.in_sync_replicas.len() == 3
+    })
+    .await;
+    assert_eq!(values(&client, &orders).await, (0..20).collect::<Vec<_>>());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_of_all_nodes_loses_nothing_that_was_acknowledged() {
+    let mut cluster = Cluster::start(3).await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    produce(&client, &orders, 0..20).await;
+    for node in 1..=3 {
+        cluster.cut_power(node).await;
+    }
+    cluster.restart_all().await.unwrap();
+    produce(&client, &orders, 20..40).await;
+    assert_eq!(values(&client, &orders).await, (0..40).collect::<Vec<_>>());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_a_new_disk_fetches_everything_again() {
+    let mut cluster = Cluster::start(3).await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    produce(&client, &orders, 0..20).await;
+    cluster.kill(3).await;
+    cluster.replace_disk(3);
+    cluster.restart(3).await.unwrap();
+    until(&client, &orders, |partition| {
+        partition.in_sync_replicas.contains(&BrokerId(3)) && partition.in_sync_replicas.len() == 3
+    })
+    .await;
+    // only the new disk is left to read from
+    cluster.stop_node(1).await;
+    assert_eq!(values(&client, &orders).await, (0..20).collect::<Vec<_>>());
+    cluster.stop().await;
+}
