@@ -1,11 +1,12 @@
 //! What a controller has while it decides: the rules on their working image, what they decided and
 //! is not agreed on yet, who waits for it, and who is alive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use metadata::controller::Controller as Rules;
+use metadata::wire::encode_records;
 use metadata::{
     BrokerLiveness, ClusterImage, ElectionKind, Incarnation, MetadataRecord, PartitionKey,
 };
@@ -18,11 +19,23 @@ use super::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed};
 use super::{Asked, Reply};
 use crate::broker::Broker;
 
+/// Bytes of several decisions in one entry, which has to fit into a message between nodes.
+const ENTRY_BYTES_MAX: usize = 2 << 20;
+
 /// Leaders that are put back in one entry.
 const ELECTIONS_MAX: usize = 1000;
 
 /// An answer with the way back.
 pub(super) type PendingAnswer = (AnyAnswer, Reply);
+
+/// What one question, or one look at the clock, led to.
+struct Decision {
+    records: Vec<MetadataRecord>,
+    /// The length of the records in an entry.
+    bytes: usize,
+    /// Who waits for it, if anybody.
+    answer: Option<PendingAnswer>,
+}
 
 /// An entry that is to be agreed on.
 struct UnderWay {
@@ -37,9 +50,8 @@ pub(super) struct Office {
     /// The quorum's term; decisions are proposed for it alone.
     pub(super) term: u64,
     rules: Rules,
-    records: Vec<MetadataRecord>,
-    /// Answers that wait for the records above.
-    answers: Vec<PendingAnswer>,
+    /// What is decided and not proposed yet, in order.
+    decisions: VecDeque<Decision>,
     /// The entry that is to be agreed on; one at a time.
     under_way: Option<UnderWay>,
     /// Partitions whose preferred leader could lead and does not.
@@ -60,8 +72,7 @@ impl Office {
         Self {
             term,
             rules: Rules::new(image, Arc::clone(&broker.given)),
-            records: Vec::new(),
-            answers: Vec::new(),
+            decisions: VecDeque::new(),
             under_way: None,
             misplaced,
             has_leaders_timer: false,
@@ -100,12 +111,36 @@ impl Office {
         let is_answered_at_once = decided.is_empty()
             && matches!(&answer, AnyAnswer::Heartbeat(Ok(answer)) if !answer.may_stop)
             || matches!(&answer, AnyAnswer::Heartbeat(Err(_)));
-        self.records.extend(decided);
         if is_answered_at_once {
+            self.keep(decided, None);
             give(vec![(answer, reply)], 0);
         } else {
-            self.answers.push((answer, reply));
+            self.keep(decided, Some((answer, reply)));
         }
+    }
+
+    fn keep(&mut self, records: Vec<MetadataRecord>, answer: Option<PendingAnswer>) {
+        if records.is_empty() && answer.is_none() {
+            return;
+        }
+        // what cannot be written is refused when it is proposed
+        let bytes = encode_records(&records).map_or(0, |bytes| bytes.len());
+        self.decisions.push_back(Decision { records, bytes, answer });
+    }
+
+    /// As many whole decisions as an entry holds; one that is larger comes alone.
+    fn next_decisions(&mut self) -> (Vec<MetadataRecord>, Vec<PendingAnswer>) {
+        let (mut records, mut answers, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        while let Some(next) = self.decisions.front() {
+            bytes = bytes.saturating_add(next.bytes);
+            if bytes > ENTRY_BYTES_MAX && !records.is_empty() {
+                break;
+            }
+            let Some(decision) = self.decisions.pop_front() else { break };
+            records.extend(decision.records);
+            answers.extend(decision.answer);
+        }
+        (records, answers)
     }
 
     fn broker_of(&self, epoch: BrokerEpoch) -> Option<BrokerId> {
@@ -115,7 +150,7 @@ impl Office {
 
     /// Whether somebody waits for an entry that nobody has scheduled; true once.
     pub(super) fn may_schedule(&mut self) -> bool {
-        let is_idle = self.answers.is_empty() && self.records.is_empty();
+        let is_idle = self.decisions.is_empty();
         let is_due = !is_idle && self.under_way.is_none() && !self.is_scheduled;
         self.is_scheduled |= is_due;
         is_due
@@ -127,12 +162,11 @@ impl Office {
         if self.under_way.is_some() {
             return None;
         }
-        let answers = std::mem::take(&mut self.answers);
-        if self.records.is_empty() {
+        let (records, answers) = self.next_decisions();
+        if records.is_empty() {
             self.give_unchanged(broker, answers);
             return None;
         }
-        let records = std::mem::take(&mut self.records);
         let changed = with_new_leader(&broker.image.load(), &records);
         self.note_misplaced(&records);
         self.under_way = Some(UnderWay { answers, changed });
@@ -191,13 +225,13 @@ impl Office {
             let _ = self.rules.elect_leader(key, ElectionKind::Preferred);
         }
         let decided = self.rules.take_records();
-        self.records.extend(decided);
+        self.keep(decided, None);
     }
 
     /// It decides no more.
     pub(super) fn close(self) {
         let under_way = self.under_way.into_iter().flat_map(|under_way| under_way.answers);
-        let waiting = self.answers.into_iter().chain(under_way);
+        let waiting = self.decisions.into_iter().filter_map(|one| one.answer).chain(under_way);
         for (_, reply) in waiting {
             let _ = reply.send(Err(NotAgreed));
         }
@@ -222,7 +256,7 @@ impl Office {
             }
         }
         let decided = self.rules.take_records();
-        self.records.extend(decided);
+        self.keep(decided, None);
     }
 
     /// When somebody may have been silent for too long.
