@@ -170,7 +170,7 @@ impl Actor for MetadataQuorum {
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let lease = arguments.leases.acquire(arguments.directory.clone(), LEASE_DEADLINE).await?;
@@ -180,9 +180,17 @@ impl Actor for MetadataQuorum {
         let (cell, caller) = (arguments.cell.clone(), arguments.caller.clone());
         let changes = VoterChanges::new(raft.clone(), cell, caller);
         let (voice, guard) = VoiceGuard::publish(QuorumVoice::new(&opened, changes));
-        let tasks = spawn_tasks(&arguments, &opened, &voice);
+        let mut tasks = spawn_tasks(&arguments, &opened, &voice);
         opening::found(&opened, &arguments).await?;
-        opening::catch_up(&arguments).await;
+        tokio::select! {
+            () = opening::catch_up(&arguments) => {}
+            reason = opening::given_up(raft.metrics()) => return Err(reason.into()),
+        }
+        let metrics = raft.metrics();
+        tasks.spawn(async move {
+            let reason = opening::given_up(metrics).await;
+            let _ = myself.cast(QuorumMessage::GaveUp(reason));
+        });
         Ok(QuorumState { raft, tasks, _voice: guard, _view: view })
     }
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::error::{InitializeError, RaftError};
-use openraft::{BasicNode, Config, Raft, SnapshotPolicy};
+use openraft::error::{Fatal, InitializeError, RaftError};
+use openraft::{BasicNode, Config, Raft, RaftMetrics, SnapshotPolicy};
 use protocol::BrokerId;
 use ractor::ActorProcessingErr;
 use supervision::Lease;
 use thiserror::Error;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::quorum_file::{QuorumFile, QuorumFileError};
@@ -32,6 +33,8 @@ const ENTRIES_KEPT: u64 = 1_000;
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
 /// How often a node that starts says that it still waits.
 const WAITING_NOTICE: Duration = Duration::from_secs(10);
+/// How long a library that has given up is left alone: less often than the tree's patience.
+const PAUSE_AFTER_GIVING_UP: Duration = Duration::from_secs(4);
 
 /// A directory that belongs to no quorum and was told of none.
 #[derive(Clone, Copy, Debug, Error)]
@@ -128,6 +131,16 @@ pub async fn catch_up(arguments: &QuorumArguments) {
             }
         }
     }
+}
+
+/// Waits until the library has given up for good, most often because a file could not be written:
+/// then it answers nobody, votes for nobody and hears of nothing until it is opened again. The pause
+/// leaves a full disk time to be emptied before the tree's patience is spent.
+pub async fn given_up(mut metrics: watch::Receiver<RaftMetrics<u64, BasicNode>>) -> Fatal<u64> {
+    let over = metrics.wait_for(|report| report.running_state.is_err()).await;
+    let reason = over.ok().and_then(|report| report.running_state.clone().err());
+    tokio::time::sleep(PAUSE_AFTER_GIVING_UP).await;
+    reason.unwrap_or(Fatal::Stopped)
 }
 
 async fn reach_leader(arguments: &QuorumArguments) {
