@@ -285,18 +285,21 @@ impl Trio {
         .await;
     }
 
-    /// Waits until the in-sync replicas are these.
+    /// Waits until the in-sync replicas are these, as far as one of the nodes knows: one that is
+    /// cut off hears of nothing.
     pub async fn in_sync(&self, topic: &str, partition: i32, members: &[i32]) {
         until(&format!("{members:?} are in sync"), || {
-            let node = *self.nodes.keys().next().unwrap();
-            let state = self.state(node, topic, partition);
-            state.is_some_and(|state| {
-                let mut isr: Vec<_> = state.isr.iter().map(|broker| broker.0).collect();
-                isr.sort_unstable();
-                isr == members
-            })
+            self.nodes.keys().any(|node| self.knows_in_sync(*node, topic, partition, members))
         })
         .await;
+    }
+
+    fn knows_in_sync(&self, node: i32, topic: &str, partition: i32, members: &[i32]) -> bool {
+        self.state(node, topic, partition).is_some_and(|state| {
+            let mut isr: Vec<_> = state.isr.iter().map(|broker| broker.0).collect();
+            isr.sort_unstable();
+            isr == members
+        })
     }
 
     pub async fn stop(self) {
