@@ -183,6 +183,9 @@ fn run_apart(plan: Plan, totals: &mut Totals) {
         Err(error) => (false, format!("it could not be run: {error}\n")),
     };
     totals.take(plan, &words);
+    let Plan { seed, nodes, .. } = plan;
+    let _ =
+        writeln!(stdout(), "seed {seed} nodes {nodes} {}", if is_good { "good" } else { "bad" });
     if is_good {
         return;
     }
