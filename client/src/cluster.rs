@@ -107,7 +107,13 @@ impl Cluster {
         let response = self.ask_first(&request, i16::MAX).await?;
         let subject = || Subject::Request;
         Error::check(MetadataRequest::API_KEY, subject, response.error_code, None)?;
-        let next = self.change_metadata(|metadata| Some(Arc::new(metadata.after(&response))));
+        let in_use = self.topics_in_use().clone();
+        let next = self.change_metadata(|metadata| {
+            let mut next = metadata.after(&response);
+            // a topic that was only asked about is in no refresh: kept, it would only become older
+            next.topics.retain(|name, _| in_use.contains(name));
+            Some(Arc::new(next))
+        });
         self.connections.keep_only(|address| {
             next.brokers.values().any(|broker| &*broker.address == address)
                 || self.settings.bootstrap.iter().any(|known| known == address)

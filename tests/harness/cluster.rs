@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -34,14 +35,26 @@ struct Seat {
 impl Seat {
     /// Ports that are free now; a node keeps its own over all its starts, as on real hosts.
     fn reserve(directory: &Path, id: i32) -> Self {
-        let sockets: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let port = |at: usize| sockets[at].local_addr().unwrap().port();
         let data = directory.join(format!("node-{id}"));
-        Self { data, client_port: port(0), cluster_port: port(1), admin_port: port(2) }
+        let (client_port, cluster_port, admin_port) = (free_port(), free_port(), free_port());
+        Self { data, client_port, cluster_port, admin_port }
     }
 
     fn log(&self) -> PathBuf {
         self.data.with_extension("log")
+    }
+}
+
+/// A free port below those that the system gives to connections: nobody else takes it before its
+/// node does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + u16::try_from(std::process::id() % 160).unwrap() * 128;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 128;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
