@@ -31,6 +31,9 @@ pub(crate) struct FollowerProgress {
     /// Whether it was heard of since it was last taken out or turned down; one that was not is not
     /// proposed to join, so that a dead follower costs nothing.
     pub(crate) is_heard: bool,
+    /// Whether its broker's fence was lifted since the last proposal was made: if that one is turned
+    /// down, it may have been for the fence that is gone.
+    pub(crate) was_unfenced: bool,
     /// Whether a fetch of this leadership proved that its log is a prefix of the leader's: before,
     /// no offset it reports counts, because it may be about to truncate.
     is_validated: bool,
@@ -53,6 +56,7 @@ impl FollowerProgress {
             is_assigned,
             has_failed: false,
             is_heard: false,
+            was_unfenced: false,
             is_validated: false,
             cut: None,
             log_end: Offset::ZERO,

@@ -35,8 +35,21 @@ impl PartitionReplicaState {
         if state.partition_epoch < self.decided.partition_epoch {
             return;
         }
-        self.decided = state;
+        let before = std::mem::replace(&mut self.decided, state);
         self.take_up_role();
+        self.welcome_mended(&before);
+    }
+
+    /// A follower that was given up and is back has nothing to say on an idle partition by which its
+    /// leader could notice it.
+    fn welcome_mended(&mut self, before: &PartitionState) {
+        let decided = Arc::clone(&self.decided);
+        let is_mended = |broker: &&BrokerId| !decided.offline_replicas.contains(*broker);
+        let now = self.now();
+        for broker in before.offline_replicas.iter().filter(is_mended) {
+            self.machine.on_follower_unfenced(now, *broker, &mut self.effects);
+        }
+        self.perform_effects();
     }
 
     /// Takes the role that was decided, if the machine does not have it.

@@ -48,7 +48,9 @@ impl Leader {
                 let present = self.proposed(|follower| self.in_sync.contains(follower.broker));
                 if let Some(withdrawal) = self.in_sync.withdraw(now, partition_epoch, present) {
                     effects.push(Effect::ProposeInSyncReplicas(withdrawal.clone()));
-                    self.followers.iter_mut().for_each(|follower| follower.is_heard = false);
+                    for follower in &mut self.followers {
+                        follower.is_heard = follower.was_unfenced;
+                    }
                 }
             }
         }
@@ -62,8 +64,9 @@ impl Leader {
         log: &ReplicaLog,
         effects: &mut Effects,
     ) {
-        for follower in &mut self.followers {
-            follower.is_heard |= follower.broker == broker;
+        for follower in self.followers.iter_mut().filter(|follower| follower.broker == broker) {
+            follower.is_heard = true;
+            follower.was_unfenced = true;
         }
         self.propose_change(now, log, effects);
         self.arm_deadline(effects);
@@ -144,6 +147,7 @@ impl Leader {
         for follower in &mut self.followers {
             let leaves = self.in_sync.contains(follower.broker) && !proposal.names(follower.broker);
             follower.is_heard &= !leaves;
+            follower.was_unfenced = false;
         }
         self.in_sync.propose(proposal.clone());
         out.push(Effect::ProposeInSyncReplicas(proposal));
