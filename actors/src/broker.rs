@@ -20,6 +20,7 @@ use crate::client_session::fetch_sessions::FetchTopicKey;
 use crate::controller::ControllerMessage;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
+use crate::lost_links::LostLinks;
 use crate::metadata_quorum::QuorumCell;
 use crate::metrics::Metrics;
 use crate::partition_directory::{PartitionDirectory, PartitionPlace};
@@ -159,6 +160,8 @@ pub struct Broker {
     pub lifeline: Lifeline,
     /// Who leads the metadata quorum, and whether this node does.
     pub quorum: QuorumCell,
+    /// Whom this node has just lost its link to.
+    pub lost_links: LostLinks,
     /// Who tells the controller of replicas in quarantine.
     pub quarantine_reporter: Address<QuarantineReporterMessage>,
     /// Who follows and feeds on this node.
@@ -184,6 +187,14 @@ impl Broker {
     #[must_use]
     pub const fn peer_identity(&self) -> PeerIdentity {
         PeerIdentity { cluster_id: self.cluster_id, node: self.id, incarnation: self.incarnation }
+    }
+
+    /// Nodes that the image takes for alive and that this node has just lost its link to.
+    #[must_use]
+    pub fn doubted_nodes(&self, image: &ClusterImage) -> Vec<BrokerId> {
+        let others = image.live_brokers().map(|other| other.id()).filter(|other| *other != self.id);
+        let links = Arc::clone(&self.ports.peers.links().borrow());
+        self.lost_links.doubted(&links, others)
     }
 
     /// For questions to other nodes.

@@ -19,6 +19,7 @@ pub mod group_directory;
 pub mod lifeline;
 pub mod log_checkpoints;
 pub mod log_maintenance;
+pub mod lost_links;
 pub mod metadata_publisher;
 pub mod metadata_quorum;
 pub mod metrics;

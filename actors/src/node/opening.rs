@@ -35,6 +35,7 @@ use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
 use crate::log_maintenance::MaintenanceArguments;
+use crate::lost_links::LostLinks;
 use crate::metadata_publisher::PublisherArguments;
 use crate::metadata_quorum::{AppliedImage, QuorumArguments, QuorumCell};
 use crate::metrics::Metrics;
@@ -153,6 +154,7 @@ impl Opening {
             lifecycle: Address::new(),
             lifeline: Lifeline::default(),
             quorum: QuorumCell::default(),
+            lost_links: LostLinks::default(),
             quarantine_reporter: Address::new(),
             replication: ReplicationDirectory::new(CHILDREN_MAX, of.clone()),
             groups: GroupDirectory::new(groups.clone()),

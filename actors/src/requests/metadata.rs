@@ -38,13 +38,14 @@ pub async fn metadata(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
         None => Vec::new(),
     };
     let image = turn.broker.image.load();
+    let picture = Picture { image: &image, doubted: turn.broker.doubted_nodes(&image), turn };
     let topics = match &request.topics {
         // before v1 an empty list meant all topics
         Some(wanted) if !wanted.is_empty() || version >= 1 => {
-            let describe = |wanted| describe_wanted(&image, wanted, may_create, &created, turn);
+            let describe = |wanted| picture.wanted(wanted, may_create, &created);
             wanted.iter().map(describe).collect()
         }
-        _ => image.topics().map(|topic| describe_topic(&image, topic, turn)).collect(),
+        _ => image.topics().map(|topic| picture.topic(topic)).collect(),
     };
     let response = MetadataResponse {
         brokers: brokers(&image, turn),
@@ -109,29 +110,71 @@ async fn create_missing(
     refused
 }
 
-fn describe_wanted(
-    image: &ClusterImage,
-    wanted: &MetadataRequestTopic,
-    may_create: bool,
-    refused: &[(String, ErrorCode)],
-    turn: &Turn<'_>,
-) -> MetadataResponseTopic {
-    let Some(name) = &wanted.name else {
-        return match image.topic_by_id(wanted.topic_id) {
-            Some(topic) => describe_topic(image, topic, turn),
-            None => unknown(None, wanted.topic_id, ErrorCode::UnknownTopicId),
+/// What Metadata tells of topics.
+struct Picture<'a> {
+    image: &'a ClusterImage,
+    /// Leaders that this node has just lost sight of.
+    doubted: Vec<BrokerId>,
+    turn: &'a Turn<'a>,
+}
+
+impl Picture<'_> {
+    fn wanted(
+        &self,
+        wanted: &MetadataRequestTopic,
+        may_create: bool,
+        refused: &[(String, ErrorCode)],
+    ) -> MetadataResponseTopic {
+        let Some(name) = &wanted.name else {
+            return match self.image.topic_by_id(wanted.topic_id) {
+                Some(topic) => self.topic(topic),
+                None => unknown(None, wanted.topic_id, ErrorCode::UnknownTopicId),
+            };
         };
-    };
-    if let Some(topic) = image.topic(name) {
-        return describe_topic(image, topic, turn);
+        if let Some(topic) = self.image.topic(name) {
+            return self.topic(topic);
+        }
+        let code = refused.iter().find(|(refused, _)| **refused == **name).map(|(_, code)| *code);
+        let given = &self.turn.broker.given;
+        let code =
+            code.unwrap_or_else(|| match auto_creation(self.image, given, name, may_create) {
+                AutoCreation::Refused(refusal) => refusal.code(),
+                AutoCreation::Create | AutoCreation::Exists => ErrorCode::LeaderNotAvailable,
+            });
+        unknown(Some(name.clone()), TopicId::ZERO, code)
     }
-    let code = refused.iter().find(|(refused, _)| **refused == **name).map(|(_, code)| *code);
-    let code =
-        code.unwrap_or_else(|| match auto_creation(image, &turn.broker.given, name, may_create) {
-            AutoCreation::Refused(refusal) => refusal.code(),
-            AutoCreation::Create | AutoCreation::Exists => ErrorCode::LeaderNotAvailable,
-        });
-    unknown(Some(name.clone()), TopicId::ZERO, code)
+
+    fn topic(&self, topic: &TopicState) -> MetadataResponseTopic {
+        let describe =
+            |(index, state): (PartitionIndex, &Arc<PartitionState>)| self.partition(index, state);
+        MetadataResponseTopic {
+            name: Some(WireString::from(topic.name.as_str())),
+            topic_id: topic.id,
+            is_internal: is_internal(topic.name.as_str()),
+            partitions: topic.indexed_partitions().map(describe).collect(),
+            topic_authorized_operations: OPERATIONS_UNKNOWN,
+            ..MetadataResponseTopic::default()
+        }
+    }
+
+    fn partition(
+        &self,
+        index: PartitionIndex,
+        state: &PartitionState,
+    ) -> MetadataResponsePartition {
+        let leader = live_leader(self.image, state).filter(|leader| !self.doubted.contains(leader));
+        let code = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+        let offline = || offline(self.image, state);
+        MetadataResponsePartition {
+            error_code: code.code(),
+            partition_index: index.0,
+            leader_id: leader.map_or(-1, |leader| leader.0),
+            leader_epoch: state.leader_epoch.value(),
+            replica_nodes: numbers(&state.assigned_replicas),
+            isr_nodes: numbers(&state.isr),
+            offline_replicas: if self.turn.frame.version >= 5 { offline() } else { Vec::new() },
+        }
+    }
 }
 
 fn unknown(name: Option<WireString>, topic_id: TopicId, code: ErrorCode) -> MetadataResponseTopic {
@@ -139,24 +182,6 @@ fn unknown(name: Option<WireString>, topic_id: TopicId, code: ErrorCode) -> Meta
         error_code: code.code(),
         name,
         topic_id,
-        topic_authorized_operations: OPERATIONS_UNKNOWN,
-        ..MetadataResponseTopic::default()
-    }
-}
-
-fn describe_topic(
-    image: &ClusterImage,
-    topic: &TopicState,
-    turn: &Turn<'_>,
-) -> MetadataResponseTopic {
-    let describe = |(index, state): (PartitionIndex, &Arc<PartitionState>)| {
-        describe_partition(image, index, state, turn.frame.version)
-    };
-    MetadataResponseTopic {
-        name: Some(WireString::from(topic.name.as_str())),
-        topic_id: topic.id,
-        is_internal: is_internal(topic.name.as_str()),
-        partitions: topic.indexed_partitions().map(describe).collect(),
         topic_authorized_operations: OPERATIONS_UNKNOWN,
         ..MetadataResponseTopic::default()
     }
@@ -175,25 +200,6 @@ fn offline(image: &ClusterImage, state: &PartitionState) -> Vec<i32> {
     let is_offline =
         |broker: &&BrokerId| !image.is_live(**broker) || state.offline_replicas.contains(*broker);
     state.assigned_replicas.iter().filter(is_offline).map(|broker| broker.0).collect()
-}
-
-fn describe_partition(
-    image: &ClusterImage,
-    index: PartitionIndex,
-    state: &PartitionState,
-    version: i16,
-) -> MetadataResponsePartition {
-    let leader = live_leader(image, state);
-    let code = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
-    MetadataResponsePartition {
-        error_code: code.code(),
-        partition_index: index.0,
-        leader_id: leader.map_or(-1, |leader| leader.0),
-        leader_epoch: state.leader_epoch.value(),
-        replica_nodes: numbers(&state.assigned_replicas),
-        isr_nodes: numbers(&state.isr),
-        offline_replicas: if version >= 5 { offline(image, state) } else { Vec::new() },
-    }
 }
 
 /// Answers with one page of topics and partitions.
