@@ -35,6 +35,9 @@ impl PartitionReplicaState {
         if state.partition_epoch < self.decided.partition_epoch {
             return;
         }
+        let this_broker = self.arguments.this_broker;
+        // nothing rests on this replica any more: what it has lost, it fetches before it counts again
+        self.is_whole |= !state.is_in_sync(this_broker) && !state.elr.contains(&this_broker);
         let before = std::mem::replace(&mut self.decided, state);
         self.take_up_role();
         self.welcome_mended(&before);

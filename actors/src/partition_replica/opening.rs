@@ -105,6 +105,7 @@ impl PartitionReplicaState {
             Err(error) => return self.on_open_failed(error),
         };
         self.tell_of_recovery(&report);
+        self.is_whole &= !self.may_have_lost_confirmed(&report);
         if !log.is_dormant() {
             let idle_after = self.arguments.writer_idle_after;
             let idle = || PartitionReplicaMessage::Own(OwnMessage::LogIdle).into();
@@ -116,6 +117,15 @@ impl PartitionReplicaState {
         // a decision that came while this replica was starting found nobody to be told
         self.on_decided(self.arguments.place.decided());
         Ok(())
+    }
+
+    /// Whether what was cut may have counted as replicated: only where a write was enough for that,
+    /// and only to others does it matter.
+    fn may_have_lost_confirmed(&self, report: &RecoveryReport) -> bool {
+        let place = &self.arguments.place;
+        let has_peers = place.decided().assigned_replicas.len() > 1;
+        let counted_unflushed = !place.settings().replication.flush_before_ack;
+        report.cut_from.is_some() && counted_unflushed && has_peers
     }
 
     fn tell_of_recovery(&self, report: &RecoveryReport) {
