@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use commit_log::{LogReader, ReadError, ReadMode, ReadOutcome, ReadRequest};
 use protocol::generated::fetch::{
-    EpochEndOffset, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
-    PartitionData,
+    EpochEndOffset, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use protocol::primitives::Encoded;
 use protocol::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId};
@@ -198,13 +197,7 @@ impl<'a> Poll<'a> {
         place.leave_bell(&self.bell);
         let view = place.view().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let known = LeaderEpoch::new(wanted.fetch.current_leader_epoch);
-        if let Err(code) = check_leader_epoch(&view, known) {
-            data.current_leader = LeaderIdAndEpoch {
-                leader_id: self.broker.id.0,
-                leader_epoch: view.leader_epoch.value(),
-            };
-            return Err(code);
-        }
+        check_leader_epoch(&view, known)?;
         tell_offsets(&view, self.isolation, data);
         if let Some(end) = diverging(&view, wanted) {
             data.diverging_epoch = end;

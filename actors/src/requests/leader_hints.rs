@@ -14,8 +14,12 @@ use crate::broker::Broker;
 
 /// The first version of Produce with room for hints.
 const PRODUCE_VERSION: i16 = 10;
+/// The first version of Fetch with room for the leader's number and epoch. Kafka's brokers fill it
+/// from [`FETCH_ENDPOINTS_VERSION`] on; a client that has asked for metadata before knows the
+/// address already.
+const FETCH_LEADER_VERSION: i16 = 12;
 /// The first version of Fetch with room for the addresses of leaders.
-const FETCH_VERSION: i16 = 16;
+const FETCH_ENDPOINTS_VERSION: i16 = 16;
 
 /// Where hints come from: what this node knows, as clients of one listener are told.
 #[derive(Clone)]
@@ -77,10 +81,10 @@ impl LeaderHints {
         response.node_endpoints = self.endpoints(&image, leaders).map(endpoint).collect();
     }
 
-    /// Adds hints to the answers that need some.
+    /// Adds hints to the answers that need some, as far as there is room for them in the version.
     pub fn add_to_fetch(&self, version: i16, response: &mut FetchResponse) {
         let mut partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
-        if version < FETCH_VERSION || !partitions.any(|one| is_misdirected(one.error_code)) {
+        if version < FETCH_LEADER_VERSION || !partitions.any(|one| is_misdirected(one.error_code)) {
             return;
         }
         let image = self.broker.image.load();
@@ -93,7 +97,9 @@ impl LeaderHints {
                 let found = topic_of(&image, &topic.topic, topic.topic_id);
                 let Some(state) = self.state_of(found, partition.partition_index) else { continue };
                 let Some(leader) = state.leader else { continue };
-                leaders.insert(leader);
+                if version >= FETCH_ENDPOINTS_VERSION {
+                    leaders.insert(leader);
+                }
                 partition.current_leader = fetch::LeaderIdAndEpoch {
                     leader_id: leader.0,
                     leader_epoch: state.leader_epoch.value(),
