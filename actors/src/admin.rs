@@ -117,6 +117,7 @@ async fn metrics(State(arguments): State<AdminArguments>) -> Response {
     metrics.connections.set(gauge(arguments.connections.get()));
     metrics.partitions.set(gauge(arguments.broker.partitions.count()));
     metrics.replication.read(&arguments.broker);
+    metrics.quorum.read(&arguments.broker.quorum.view());
     metrics.request_memory.set(gauge(arguments.broker.request_memory.held_bytes()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match metrics.encode() {

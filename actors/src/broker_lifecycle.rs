@@ -204,6 +204,11 @@ impl LifecycleState {
         myself: &ActorRef<LifecycleMessage>,
     ) {
         let broker = &self.arguments.broker;
+        let metrics = &broker.metrics.controller;
+        match &answer {
+            Ok(Ok(_)) => metrics.heartbeat_seconds.observe(sent.elapsed().as_secs_f64()),
+            Ok(Err(_)) | Err(NotAgreed) => drop(metrics.heartbeats_failed.inc()),
+        }
         match answer {
             Ok(Ok(heard)) => {
                 broker.lifeline.extend(sent, broker.settings.load().liveness.session_timeout);

@@ -63,6 +63,7 @@ use self::view_watch::ViewWatch;
 use self::voter_changes::VoterChanges;
 use self::voter_keeper::VoterKeeper;
 use crate::metadata_publisher::PublisherMessage;
+use crate::metrics::QuorumMetrics;
 use crate::peer_messages::PeerCaller;
 use crate::ports::Ports;
 
@@ -147,6 +148,8 @@ pub struct QuorumArguments {
     pub applied: AppliedImage,
     /// Where the quorum itself is shown.
     pub cell: QuorumCell,
+    /// What is counted of elections.
+    pub metrics: QuorumMetrics,
     /// Who is told of it.
     pub publisher: Address<PublisherMessage>,
 }
@@ -176,7 +179,8 @@ impl Actor for MetadataQuorum {
         let lease = arguments.leases.acquire(arguments.directory.clone(), LEASE_DEADLINE).await?;
         let opened = opening::open(&arguments, lease).await?;
         let raft = opened.raft.clone();
-        let view = ViewWatch::start(raft.metrics(), arguments.cell.clone());
+        let view =
+            ViewWatch::start(raft.metrics(), arguments.cell.clone(), arguments.metrics.clone());
         let (cell, caller) = (arguments.cell.clone(), arguments.caller.clone());
         let changes = VoterChanges::new(raft.clone(), cell, caller);
         let (voice, guard) = VoiceGuard::publish(QuorumVoice::new(&opened, changes));
@@ -289,6 +293,7 @@ fn spawn_tasks(
         voice: Arc::clone(voice),
         caller: arguments.caller.clone(),
         rng: Arc::clone(&arguments.ports.rng),
+        metrics: arguments.metrics.clone(),
     };
     tasks.spawn(candidacy.run());
     let joining = Joining {

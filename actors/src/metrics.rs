@@ -1,6 +1,9 @@
 //! What the node counts, under Prometheus names. One registry per node, so that several nodes in one
 //! process do not mix. Gauges that can be read from elsewhere are read when somebody scrapes.
 
+mod controller_metrics;
+mod link_metrics;
+mod quorum_metrics;
 mod replication_metrics;
 
 use std::sync::Mutex;
@@ -12,9 +15,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use protocol::BrokerId;
 use protocol::api_key::ApiKey;
 
+pub use self::controller_metrics::{ControllerMetrics, NodeLabel};
+pub use self::link_metrics::{LinkEndLabel, LinkLabel, LinkMetrics};
+pub use self::quorum_metrics::QuorumMetrics;
 pub use self::replication_metrics::{FollowerLabel, ReplicationMetrics};
 
 /// Which API.
@@ -29,54 +34,6 @@ pub struct ApiLabel {
 pub struct PlaceLabel {
     /// The path without the last name.
     pub supervisor: String,
-}
-
-/// Which other node.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct LinkLabel {
-    /// Its number.
-    pub node: i32,
-}
-
-impl LinkLabel {
-    /// The label of a node.
-    #[must_use]
-    pub const fn of(node: BrokerId) -> Self {
-        Self { node: node.0 }
-    }
-}
-
-/// What is counted of the links to other nodes. Clones are the same counters.
-#[derive(Clone)]
-pub struct LinkMetrics {
-    /// Bytes that came.
-    pub bytes_in: Family<LinkLabel, Counter>,
-    /// Bytes that went.
-    pub bytes_out: Family<LinkLabel, Counter>,
-    /// Bytes given to the link that have not gone yet.
-    pub bytes_in_flight: Family<LinkLabel, Gauge>,
-    /// Questions sent.
-    pub messages: Family<LinkLabel, Counter>,
-    /// Seconds until a heartbeat was answered.
-    pub heartbeat_seconds: Family<LinkLabel, Histogram>,
-    /// How often the link came up.
-    pub connects: Family<LinkLabel, Counter>,
-    /// Connections that were not let in.
-    pub refused: Counter,
-}
-
-impl Default for LinkMetrics {
-    fn default() -> Self {
-        Self {
-            bytes_in: Family::default(),
-            bytes_out: Family::default(),
-            bytes_in_flight: Family::default(),
-            messages: Family::default(),
-            heartbeat_seconds: Family::new_with_constructor(seconds as fn() -> Histogram),
-            connects: Family::default(),
-            refused: Counter::default(),
-        }
-    }
 }
 
 /// The node's metrics.
@@ -113,11 +70,21 @@ pub struct Metrics {
     pub request_memory: Gauge,
     /// How well partitions are replicated.
     pub replication: ReplicationMetrics,
+    /// Elections of the metadata quorum.
+    pub quorum: QuorumMetrics,
+    /// What this node decided for the cluster, and how it says that it is alive.
+    pub controller: ControllerMetrics,
     registry: Mutex<Registry>,
 }
 
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.000_1, 4.0, 9))
+}
+
+/// From 0.1 ms to 3.3 s, each twice the one before: fine enough for a 99th percentile beside the
+/// 600 ms after which a node counts as silent.
+fn heartbeat_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.0, 16))
 }
 
 impl Default for Metrics {
@@ -139,6 +106,8 @@ impl Default for Metrics {
             partitions: Gauge::default(),
             request_memory: Gauge::default(),
             replication: ReplicationMetrics::default(),
+            quorum: QuorumMetrics::default(),
+            controller: ControllerMetrics::default(),
             registry: Mutex::new(Registry::with_prefix("callboard")),
         };
         metrics.register();
@@ -181,31 +150,18 @@ impl Metrics {
         let help = "Bytes of large requests held now";
         r.register("request_memory_bytes", help, self.request_memory.clone());
         self.replication.register(r.sub_registry_with_prefix("replication"));
+        self.quorum.register(r.sub_registry_with_prefix("quorum"));
+        self.controller.register(r.sub_registry_with_prefix("controller"));
     }
 
     /// A node's metrics, those of its links to other nodes among them.
     #[must_use]
     pub fn with_links(links: &LinkMetrics) -> Self {
         let metrics = Self::default();
-        metrics.register_links(links);
+        let mut registry = metrics.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        links.register(registry.sub_registry_with_prefix("link"));
+        drop(registry);
         metrics
-    }
-
-    fn register_links(&self, links: &LinkMetrics) {
-        let mut registry = self.registry.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let r = registry.sub_registry_with_prefix("link");
-        let help = "Bytes from another node";
-        r.register_with_unit("received", help, Unit::Bytes, links.bytes_in.clone());
-        let help = "Bytes to another node";
-        r.register_with_unit("sent", help, Unit::Bytes, links.bytes_out.clone());
-        let help = "Bytes on their way to another node";
-        r.register("in_flight_bytes", help, links.bytes_in_flight.clone());
-        r.register("messages", "Questions to another node", links.messages.clone());
-        let help = "Time until another node answered a heartbeat";
-        r.register_with_unit("heartbeat", help, Unit::Seconds, links.heartbeat_seconds.clone());
-        r.register("connects", "Times that a link came up", links.connects.clone());
-        let help = "Connections to the cluster listener that were not let in";
-        r.register("refused", help, links.refused.clone());
     }
 
     /// Counts an answered request.

@@ -9,8 +9,10 @@ mod cluster_harness;
 use std::time::Duration;
 
 use actors::controller::question::UnregisterBroker;
+use actors::metrics::NodeLabel;
 use actors::requests::leader_hints::LeaderHints;
 use cluster_harness::World;
+use protocol::generated::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::generated::produce::{
     PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
@@ -83,6 +85,13 @@ async fn a_new_controller_fences_the_dead_one_and_nobody_else() {
         .await;
     let orders = world.partition(active, "orders", 0);
     assert_eq!((orders.leader, orders.isr.len()), (Some(BrokerId(others[0])), 2));
+    let metrics = &world.broker(active).metrics;
+    assert!(metrics.quorum.elections_started.get() >= 1);
+    assert_eq!(metrics.quorum.elections_won.get(), 1);
+    let fenced =
+        |node: i32| metrics.controller.fencings.get_or_create(&NodeLabel::of(BrokerId(node))).get();
+    assert_eq!((fenced(dead), fenced(others[0]), fenced(others[1])), (1, 0, 0));
+    assert_eq!(metrics.controller.leader_changes.get(), 1);
     // for longer than a session, the others stay what they were
     tokio::time::sleep(Duration::from_secs(3)).await;
     for (node, epoch) in others.iter().zip(epochs) {
@@ -158,4 +167,33 @@ async fn a_produce_at_the_wrong_broker_is_told_the_right_one_with_its_address() 
     assert_eq!(hinted(13, ErrorCode::FencedLeaderEpoch), right);
     assert_eq!(hinted(9, ErrorCode::NotLeaderOrFollower), (-1, Vec::new()));
     assert_eq!(hinted(13, ErrorCode::None), (-1, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_at_the_wrong_broker_is_told_what_its_version_has_room_for() {
+    let world = World::start(3, &[]).await;
+    let active = world.active().await;
+    let wrong = world.passive();
+    world.create_topic(wrong, "orders", &[&[active, wrong]]).await;
+    let hinted = |version: i16, code: ErrorCode| {
+        let partition = PartitionData { error_code: code.code(), ..PartitionData::default() };
+        let topic = FetchableTopicResponse {
+            topic: "orders".into(),
+            partitions: vec![partition],
+            ..FetchableTopicResponse::default()
+        };
+        let mut response = FetchResponse { responses: vec![topic], ..FetchResponse::default() };
+        LeaderHints::new(world.broker(wrong), &"PLAINTEXT".into())
+            .add_to_fetch(version, &mut response);
+        let leader = &response.responses[0].partitions[0].current_leader;
+        let endpoints = response.node_endpoints.iter().map(|endpoint| endpoint.node_id);
+        ((leader.leader_id, leader.leader_epoch), endpoints.collect::<Vec<_>>())
+    };
+    let epoch = world.partition(wrong, "orders", 0).leader_epoch.value();
+    assert_eq!(hinted(18, ErrorCode::NotLeaderOrFollower), ((active, epoch), vec![active]));
+    assert_eq!(hinted(16, ErrorCode::FencedLeaderEpoch), ((active, epoch), vec![active]));
+    assert_eq!(hinted(15, ErrorCode::NotLeaderOrFollower), ((active, epoch), vec![]));
+    assert_eq!(hinted(12, ErrorCode::FencedLeaderEpoch), ((active, epoch), vec![]));
+    assert_eq!(hinted(11, ErrorCode::NotLeaderOrFollower), ((-1, -1), vec![]));
+    assert_eq!(hinted(18, ErrorCode::UnknownLeaderEpoch), ((-1, -1), vec![]));
 }

@@ -164,6 +164,11 @@ impl Cluster {
         std::fs::remove_dir_all(&self.seats[&id].data).unwrap();
     }
 
+    /// Where a node's metrics are.
+    pub fn admin(&self, id: i32) -> String {
+        format!("127.0.0.1:{}", self.seats[&id].admin_port)
+    }
+
     /// The data directory of a node.
     pub fn data(&self, id: i32) -> &Path {
         &self.seats[&id].data

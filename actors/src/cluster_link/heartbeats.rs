@@ -17,7 +17,7 @@ use super::ClusterLinkMessage;
 use super::session::Session;
 use super::switchboard::Switchboard;
 use crate::gateway_messages::{Asked, Header};
-use crate::metrics::LinkLabel;
+use crate::metrics::{LinkEndLabel, LinkLabel};
 use crate::ports::peers::{Lane, PeerError};
 
 /// How often a node says that it is alive.
@@ -45,12 +45,16 @@ pub(super) async fn watch_over(board: Arc<Switchboard>, session: Arc<Session>) {
         board.put_up(&session);
         let number = session.number;
         let _ = board.address.send(ClusterLinkMessage::Up { node, number });
+        let mut counted = Counted::default();
         let reason = tokio::select! {
             biased;
             () = session.closed.wait() => "closed",
-            reason = keep(&board, &session) => reason,
+            reason = keep(&board, &session, &mut counted) => reason,
         };
         board.take_down(&session);
+        counted.count(&board, &session);
+        board.metrics.bytes_in_flight.get_or_create(&LinkLabel::of(node)).set(0);
+        board.metrics.ends.get_or_create(&LinkEndLabel { node: node.0, reason }).inc();
         info!(%node, reason, "link down");
     }
     session.break_off();
@@ -69,12 +73,15 @@ async fn establish(board: &Switchboard, session: &Session) {
 }
 
 /// Returns why the session must end.
-async fn keep(board: &Arc<Switchboard>, session: &Arc<Session>) -> &'static str {
+async fn keep(
+    board: &Arc<Switchboard>,
+    session: &Arc<Session>,
+    counted: &mut Counted,
+) -> &'static str {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let unanswered = Arc::new(AtomicU32::new(0));
     let mut silence = Silence::default();
-    let mut counted = Counted::default();
     loop {
         ticks.tick().await;
         counted.count(board, session);
@@ -82,7 +89,7 @@ async fn keep(board: &Arc<Switchboard>, session: &Arc<Session>) -> &'static str 
             return "silent";
         }
         if unanswered.fetch_add(1, Ordering::Relaxed) >= UNANSWERED_TICKS {
-            return "no heartbeat answered";
+            return "unanswered";
         }
         let (board, session, unanswered) = (board.clone(), session.clone(), unanswered.clone());
         tokio::spawn(async move {

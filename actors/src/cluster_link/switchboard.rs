@@ -18,7 +18,7 @@ use super::link_table::LinkNumber;
 use super::secure_channel::SecureChannel;
 use super::session::Session;
 use crate::gateway_messages::GATEWAYS;
-use crate::metrics::LinkMetrics;
+use crate::metrics::{LinkLabel, LinkMetrics};
 use crate::once::Once;
 use crate::ports::peers::{AddressBook, Links, PeerIdentity};
 use crate::ports::rng::Rng;
@@ -186,6 +186,10 @@ impl Switchboard {
             self.up.store(Arc::new(up));
             if **links == now {
                 return false;
+            }
+            for node in links.keys().chain(now.keys()) {
+                let is_up = i64::from(now.contains_key(node));
+                self.metrics.up.get_or_create(&LinkLabel::of(*node)).set(is_up);
             }
             *links = Arc::new(now);
             true

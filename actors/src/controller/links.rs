@@ -95,7 +95,7 @@ impl ControllerState {
     pub(super) fn on_liveness_due(&mut self, myself: &Myself) {
         let Standing::InOffice(office) = &mut self.standing else { return };
         let now = Instant::now().into_std();
-        office.fence_silent(now);
+        office.fence_silent(&self.arguments.broker.metrics.controller, now);
         if office.liveness_due.is_some_and(|due| due <= now) {
             office.liveness_due = None;
         }

@@ -18,6 +18,7 @@ use super::deciding::{Circumstances, decide};
 use super::question::{Agreed, AnyAnswer, AnyQuestion, NotAgreed};
 use super::{Asked, Reply};
 use crate::broker::Broker;
+use crate::metrics::{ControllerMetrics, NodeLabel};
 
 /// Bytes of several decisions in one entry, which has to fit into a message between nodes.
 const ENTRY_BYTES_MAX: usize = 2 << 20;
@@ -190,6 +191,7 @@ impl Office {
     pub(super) fn on_agreed(&mut self, broker: &Arc<Broker>, index: u64) {
         self.rules.on_committed(index);
         let Some(UnderWay { answers, changed }) = self.under_way.take() else { return };
+        broker.metrics.controller.leader_changes.inc_by(changed.len() as u64);
         announce(broker, self.rules.image(), index, &changed);
         let broker = Arc::clone(broker);
         tokio::spawn(async move {
@@ -247,10 +249,13 @@ impl Office {
     }
 
     /// Takes whoever has been silent for too long out of everything.
-    pub(super) fn fence_silent(&mut self, now: Instant) {
+    pub(super) fn fence_silent(&mut self, metrics: &ControllerMetrics, now: Instant) {
         for (broker, epoch) in self.liveness.expired(now) {
             match self.rules.fence_broker(broker, epoch) {
-                Ok(()) => info!(%broker, %epoch, "silent for too long, or gone: fenced"),
+                Ok(()) => {
+                    metrics.fencings.get_or_create(&NodeLabel::of(broker)).inc();
+                    info!(%broker, %epoch, "silent for too long, or gone: fenced");
+                }
                 // it has registered anew meanwhile, or left
                 Err(refusal) => warn!(%broker, %refusal, "not fenced"),
             }

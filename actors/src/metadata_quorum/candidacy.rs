@@ -23,6 +23,7 @@ use super::raft_identity::broker_of;
 use super::raft_log::RaftLog;
 use super::raft_types::QuorumTypes;
 use super::{ELECTION_TIMEOUT_MAX_MS, ELECTION_TIMEOUT_MIN_MS, LEASE};
+use crate::metrics::QuorumMetrics;
 use crate::peer_messages::PeerCaller;
 use crate::ports::rng::Rng;
 
@@ -49,6 +50,8 @@ pub struct Candidacy {
     pub caller: PeerCaller,
     /// Draws the waits.
     pub rng: Arc<dyn Rng>,
+    /// Counts elections.
+    pub metrics: QuorumMetrics,
 }
 
 type Metrics = RaftMetrics<u64, BasicNode>;
@@ -84,7 +87,11 @@ impl Candidacy {
                 }
                 continue;
             }
-            if self.would_win(&report).await && self.raft.trigger().elect().await.is_err() {
+            if !self.would_win(&report).await {
+                self.metrics.candidacies_vain.inc();
+            } else if self.raft.trigger().elect().await.is_ok() {
+                self.metrics.elections_started.inc();
+            } else {
                 return;
             }
             let decided = self.raft.wait(Some(ELECTION_DEADLINE));

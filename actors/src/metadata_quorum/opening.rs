@@ -112,6 +112,7 @@ pub async fn found(
     }
     let (raft_id, address) = (identity.raft_id, arguments.address());
     let voters = BTreeMap::from([(raft_id, BasicNode::new(address.to_text()))]);
+    arguments.metrics.elections_started.inc();
     match raft.initialize(voters).await {
         Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
         Err(error) => Err(error.into()),

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::quorum_view::{QuorumCell, QuorumMember, QuorumView};
 use super::raft_identity::{MemberAddress, broker_of};
+use crate::metrics::QuorumMetrics;
 
 /// How long a leader may hear from no majority, or say nothing itself, before it does not count as
 /// active any more: the others elect one of theirs then.
@@ -25,8 +26,12 @@ pub struct ViewWatch {
 
 impl ViewWatch {
     /// Begins to show what `metrics` say.
-    pub fn start(metrics: watch::Receiver<Metrics>, cell: QuorumCell) -> Self {
-        let task = tokio::spawn(follow(metrics, cell.clone())).abort_handle();
+    pub fn start(
+        metrics: watch::Receiver<Metrics>,
+        cell: QuorumCell,
+        counted: QuorumMetrics,
+    ) -> Self {
+        let task = tokio::spawn(follow(metrics, cell.clone(), counted)).abort_handle();
         Self { cell, task }
     }
 }
@@ -38,11 +43,14 @@ impl Drop for ViewWatch {
     }
 }
 
-async fn follow(mut metrics: watch::Receiver<Metrics>, cell: QuorumCell) {
+async fn follow(mut metrics: watch::Receiver<Metrics>, cell: QuorumCell, counted: QuorumMetrics) {
     let mut leadership = Leadership::default();
     loop {
         let view = {
             let report = metrics.borrow_and_update();
+            if report.state == ServerState::Leader {
+                counted.on_leads(report.current_term);
+            }
             QuorumView { active_term: leadership.active_term(&report), ..view_of(&report) }
         };
         cell.show(view);

@@ -284,6 +284,7 @@ impl Opening {
             ports: self.ports.clone(),
             applied: Arc::clone(applied),
             cell: broker.quorum.clone(),
+            metrics: broker.metrics.quorum.clone(),
             publisher: publisher.clone(),
         }
     }

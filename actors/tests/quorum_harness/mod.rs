@@ -10,6 +10,7 @@ use actors::metadata_quorum::{
     AppliedImage, AskQuorum, MetadataQuorum, ProposalError, QuorumAnswer, QuorumArguments,
     QuorumCell, QuorumMessage, QuorumView,
 };
+use actors::metrics::QuorumMetrics;
 use actors::peer_messages::{AnswerStatus, Envelope, MessageKind, PeerCaller, encode_answer};
 use actors::ports::Ports;
 use actors::ports::clock::SystemClock;
@@ -152,6 +153,7 @@ impl World {
             ports: self.ports(&disk, Arc::clone(&peers)),
             applied: Arc::clone(&applied),
             cell: cell.clone(),
+            metrics: QuorumMetrics::default(),
             publisher: Address::new(),
         };
         let mut spec = SupervisorSpec::new(Strategy::RestForOne);
