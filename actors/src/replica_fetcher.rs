@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The next fetch goes when everybody who was given something has come back, or after
-//! [`COME_BACK_LINGER`]: who comes back later has the waiting fetch answered at once. A restart
+//! [`COME_BACK_LINGER`]: who comes back later, or was refused and has rested, has the waiting fetch
+//! answered at once. A restart
 //! loses the session and what it was told; every replica is asked to repeat it. Its mailbox is
 //! bounded by the partitions: one question each. The memory of answers is bounded by one answer and
 //! [`BYTES_AWAY_MAX`]. It never touches a file, and never reads a batch.
@@ -164,7 +165,7 @@ impl Actor for ReplicaFetcher {
         use ReplicaFetcherMessage as Message;
         match message.open() {
             Message::Begin => state.on_begin(&myself),
-            Message::Follow(request) => state.on_follow(request, &myself),
+            Message::Follow(request) => state.on_follow(request),
             Message::Forget { key } => state.on_forget(key),
             Message::ReportFlushed(report) => state.reports.add(report),
             Message::ReportFailed { key, leader_epoch } => state.on_failed(key, leader_epoch),
@@ -202,15 +203,14 @@ impl ReplicaFetcherState {
         }
     }
 
-    fn on_follow(
-        &mut self,
-        request: FollowRequest,
-        myself: &ActorRef<Counted<ReplicaFetcherMessage>>,
-    ) {
+    fn on_follow(&mut self, request: FollowRequest) {
         self.session.follow(request);
         self.show();
-        if self.fetching && self.session.has_news() && !self.woken {
-            self.woken = true;
+    }
+
+    /// What the leader does not know yet must not wait behind a fetch that waits for something new.
+    fn wake_for_news(&mut self, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
+        if self.fetching && self.session.has_news() && !std::mem::replace(&mut self.woken, true) {
             self.send_wake(myself);
         }
     }
@@ -277,6 +277,7 @@ impl ReplicaFetcherState {
     fn go_on(&mut self, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
         let now = Instant::now();
         let rested = self.session.wake_rested(now);
+        self.wake_for_news(myself);
         let blocked = self.backoff.blocked_until(now);
         if blocked.is_none() {
             self.report_if_due(now, myself);

@@ -6,9 +6,14 @@
 #[path = "replication_harness/mod.rs"]
 mod replication_harness;
 
+use std::time::Duration;
+
 use actors::partition_replica::PartitionReplicaMessage;
 use actors::peer_messages::MessageKind;
+use actors::ports::peers::memory_peers::Traffic;
 use actors::segment_writer::Poison;
+use protocol::BrokerId;
+use tokio::time::Instant;
 
 use replication_harness::{Trio, until};
 
@@ -127,6 +132,32 @@ async fn a_follower_whose_log_failed_does_not_hold_up_an_ack() {
     assert!(started.elapsed() < std::time::Duration::from_secs(10), "waited for the lag time");
     trio.in_sync("orders", 0, &[1, 2, 3]).await;
     trio.agree("orders", 0).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_learns_of_a_partition_last_is_asked_again_at_once() {
+    let mut trio = Trio::start_with(&[("replica.lag.time.max.ms", "20000")]).await;
+    // somebody else decides from now on, so that node 1 can be the last to hear what it leads
+    trio.kill(1).await;
+    trio.restart(1).await;
+    // a fetch of every shard waits for news of these
+    trio.create_topic("quiet", 8).await;
+    for partition in 0..8 {
+        trio.append("quiet", partition, b"one").await;
+        trio.agree("quiet", partition).await;
+    }
+    let on_its_way = Duration::from_millis(70);
+    let slow = Traffic { delay_min: on_its_way, delay_max: on_its_way, ..Traffic::default() };
+    for other in [2, 3] {
+        trio.network.set_traffic_between(BrokerId(other), BrokerId(1), slow);
+    }
+    let started = Instant::now();
+    trio.create_topic("late", 4).await;
+    for partition in 0..4 {
+        trio.append("late", partition, b"one").await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "waited behind a fetch without news");
     trio.stop().await;
 }
 
