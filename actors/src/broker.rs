@@ -18,6 +18,7 @@ use crate::broker_lifecycle::LifecycleMessage;
 use crate::client_session::deadline::ConnectionDeadlines;
 use crate::client_session::fetch_sessions::FetchTopicKey;
 use crate::controller::ControllerMessage;
+use crate::departures::Departures;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::lost_links::LostLinks;
@@ -162,6 +163,8 @@ pub struct Broker {
     pub quorum: QuorumCell,
     /// Whom this node has just lost its link to.
     pub lost_links: LostLinks,
+    /// Who has just left the live brokers.
+    pub departures: Departures,
     /// Who tells the controller of replicas in quarantine.
     pub quarantine_reporter: Address<QuarantineReporterMessage>,
     /// Who follows and feeds on this node.

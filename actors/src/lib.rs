@@ -10,6 +10,7 @@ pub mod cluster_certificates;
 mod cluster_link;
 mod control_gateway;
 pub mod controller;
+pub mod departures;
 pub mod directory_use;
 pub mod feed_bells;
 pub mod follower_feed;

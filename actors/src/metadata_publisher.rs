@@ -107,6 +107,7 @@ impl PublisherState {
         let changes = delta.replica_changes(broker.id, &older, &newer);
         self.deletions.retain(|_, done| !*done.borrow());
         let births = self.take_changes(changes, &newer);
+        self.note_departures(&delta, &older, &newer);
         broker.image.publish(Arc::clone(&newer));
         for (place, state) in births {
             self.start(place, state);
@@ -198,6 +199,13 @@ impl PublisherState {
             house.delete(&place).await;
             done.send_replace(true);
         });
+    }
+
+    fn note_departures(&self, delta: &ImageDelta, older: &ClusterImage, newer: &ClusterImage) {
+        let changed = |id: &&BrokerId| newer.is_live(**id) != older.is_live(**id);
+        for id in delta.brokers.iter().filter(changed) {
+            self.arguments.broker.departures.note(*id, newer.is_live(*id));
+        }
     }
 
     /// A follower in sync with an idle partition has nothing to say by which its leader could

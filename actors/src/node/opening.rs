@@ -30,6 +30,7 @@ use crate::broker_lifecycle::LifecycleArguments;
 use crate::client_listener::{ClientListenerArguments, ConnectionCount};
 use crate::client_session::deadline::ConnectionDeadlines;
 use crate::controller::{ControllerArguments, Refused};
+use crate::departures::Departures;
 use crate::directory_use::DirectoryUse;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
@@ -155,6 +156,7 @@ impl Opening {
             lifeline: Lifeline::default(),
             quorum: QuorumCell::default(),
             lost_links: LostLinks::default(),
+            departures: Departures::default(),
             quarantine_reporter: Address::new(),
             replication: ReplicationDirectory::new(CHILDREN_MAX, of.clone()),
             groups: GroupDirectory::new(groups.clone()),

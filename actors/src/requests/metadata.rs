@@ -59,6 +59,7 @@ pub async fn metadata(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
     turn.respond::<MetadataRequest>(&response)
 }
 
+/// Those that live, and those that did a moment ago.
 fn brokers(image: &ClusterImage, turn: &Turn<'_>) -> Vec<MetadataResponseBroker> {
     let describe = |broker: &Arc<metadata::BrokerState>| {
         let endpoint = broker.endpoint(&turn.context.listener)?;
@@ -69,7 +70,9 @@ fn brokers(image: &ClusterImage, turn: &Turn<'_>) -> Vec<MetadataResponseBroker>
             rack: broker.registration.rack.as_deref().map(WireString::from),
         })
     };
-    image.live_brokers().filter_map(describe).collect()
+    let departed = turn.broker.departures.recent();
+    let departed = departed.iter().filter_map(|id| image.broker(*id)).filter(|b| b.is_fenced());
+    image.live_brokers().chain(departed).filter_map(describe).collect()
 }
 
 /// Creates the topics that are missing and may be created, and waits until they serve. Gives what
