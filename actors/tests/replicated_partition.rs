@@ -75,6 +75,27 @@ async fn a_deposed_leader_cuts_what_nobody_else_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_missed_an_election_and_won_the_next_is_read_at_once() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.agree("orders", 0).await;
+    let leader = trio.leader("orders", 0).await;
+    let place = trio.place(leader, "orders", 0).unwrap();
+    // nothing was appended since, so that no rise of the high watermark shows the view by chance
+    let mut decided = metadata::PartitionState::clone(&place.decided());
+    decided.leader_epoch = decided.leader_epoch.next().next();
+    decided.partition_epoch = decided.partition_epoch.next().next();
+    let epoch = decided.leader_epoch;
+    let _ = place.replica.send(PartitionReplicaMessage::Decided(std::sync::Arc::new(decided)));
+    until("it shows the log under the later epoch", || {
+        place.view().is_some_and(|view| view.leader_epoch == epoch)
+    })
+    .await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_partitions_exchange_nothing() {
     let trio = Trio::start().await;
     trio.create_topic("quiet", 30).await;

@@ -149,6 +149,8 @@ impl PartitionReplicaState {
         self.epoch_start_offset = end;
         self.elections_asked = 0;
         debug!(partition = %self.arguments.place.name, %epoch, %end, "leads");
+        // first what the leadership before leaves behind: its end takes its own view away
+        self.perform_effects();
         self.publish_view();
         Ok(())
     }
