@@ -245,11 +245,13 @@ impl Broker {
     /// The read view of a partition by its topic's name.
     ///
     /// # Errors
-    /// As [`Broker::place_of`]; `NOT_LEADER_OR_FOLLOWER` also while nobody leads here.
+    /// As [`Broker::place_of`]; `NOT_LEADER_OR_FOLLOWER` also while nobody leads here, or somebody
+    /// else may without this node's knowing.
     pub fn view_of(&self, topic: &str, index: PartitionIndex) -> Result<Arc<ReadView>, ErrorCode> {
         let image = self.image.image.load();
         let topic = image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        self.place_of(topic, index)?.view().ok_or(ErrorCode::NotLeaderOrFollower)
+        let place = self.place_of(topic, index)?;
+        place.view().filter(|_| !self.is_cut_off()).ok_or(ErrorCode::NotLeaderOrFollower)
     }
 
     /// Waits until every partition of the topic that this node leads serves.

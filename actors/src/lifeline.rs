@@ -1,5 +1,5 @@
 //! How long this node may take itself for a living member of the cluster: no actor, one number that
-//! every produce and fetch looks at.
+//! every produce, fetch and question for offsets looks at.
 //!
 //! The controller takes a broker's leaderships away when it has been silent for the session timeout.
 //! The broker counts the same time from the moment at which it *sent* the last heartbeat that was

@@ -96,6 +96,22 @@ async fn a_leader_that_missed_an_election_and_won_the_next_is_read_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_cut_off_does_not_say_how_far_its_log_reaches() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    let leader = trio.leader("orders", 0).await;
+    trio.network.isolate(protocol::BrokerId(leader));
+    let broker = trio.node(leader).broker();
+    until("it knows that it may have been given up", || broker.is_cut_off()).await;
+    let place = trio.place(leader, "orders", 0).unwrap();
+    assert!(place.view().is_some(), "nobody has told it that another one leads");
+    let shown = broker.view_of("orders", protocol::PartitionIndex(0));
+    assert_eq!(shown.err(), Some(protocol::ErrorCode::NotLeaderOrFollower));
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_partitions_exchange_nothing() {
     let trio = Trio::start().await;
     trio.create_topic("quiet", 30).await;
