@@ -10,7 +10,7 @@ mod settings;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::{Offset, TopicName, TopicPartition};
+use protocol::{Generation, Offset, TopicName, TopicPartition};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -34,6 +34,7 @@ pub struct GroupConsumer {
     membership: GroupMembership,
     /// The generation whose partitions are being read.
     member: Option<Arc<Member>>,
+    rebalances: u64,
     /// What the coordinator has of that generation, as far as this member knows.
     committed: Arc<Mutex<HashMap<TopicPartition, Offset>>>,
     next_auto_commit: Instant,
@@ -103,6 +104,7 @@ impl Client {
             topics: topics.into_iter().collect(),
             membership,
             member: None,
+            rebalances: 0,
             committed: Arc::default(),
             committing: None,
         })
@@ -193,6 +195,7 @@ impl GroupConsumer {
         self.committed = Arc::default();
         remember(&self.committed, committed);
         self.member = Some(Arc::clone(member));
+        self.rebalances += 1;
         self.schedule_auto_commit();
         Ok(())
     }
@@ -283,6 +286,21 @@ impl GroupConsumer {
     #[must_use]
     pub fn assignment(&self) -> Vec<TopicPartition> {
         self.consumer.assignment()
+    }
+
+    /// The generation whose partitions are being read, in which commits are made; `None` while the
+    /// group rebalances.
+    #[must_use]
+    pub fn generation(&self) -> Option<Generation> {
+        self.member.as_ref().map(|member| member.committer.generation)
+    }
+
+    /// How often partitions were given to this consumer. Whenever the number has risen it reads on
+    /// from where the group has committed, which may be the same generation as before: a member
+    /// that joins again in the middle of one is given back what it had.
+    #[must_use]
+    pub const fn rebalances(&self) -> u64 {
+        self.rebalances
     }
 
     /// The partitions themselves, to seek, pause and stop them. What is added or removed here is

@@ -45,6 +45,6 @@ pub use producer::{Acks, Delivery, Producer, ProducerRecord, ProducerSettings, R
 pub use protocol::compression::Compression;
 pub use protocol::record::RecordHeader;
 pub use protocol::{
-    BrokerId, GroupId, LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition,
+    BrokerId, Generation, GroupId, LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition,
 };
 pub use settings::ClientSettings;
