@@ -1,38 +1,32 @@
-//! What the clients asked for and what they were told, and the rules that hold between the two.
+//! What the clients asked for and what they were told, recorded as it happens. When the run is over
+//! `logcheck` judges it; the rules stand in its README, and none of them is written here again.
 //!
-//! 1. A record that was acknowledged is read, at its offset, once.
-//! 2. An offset of a partition shows the same record to everybody, always.
-//! 3. A record stands at one offset only: every producer is idempotent.
-//! 4. Nothing is read that nobody sent, and nothing in another partition.
-//! 5. A reader sees offsets without a gap and without going back.
-//! 6. The acknowledged offsets of one producer in one partition rise.
-//! 7. What a group has committed, and was told so, is not forgotten.
+//! ```text
+//! producers ── send ──┐
+//! readers ──── poll ──┼──▶ History ──▶ logcheck::check ──▶ violations, what each rule saw
+//! members ── commit ──┤        │
+//! auditor ─── look ───┘        └─ of a failing run ─▶ FILE ─▶ cargo run -p logcheck -- FILE
+//! ```
+//!
+//! One rule is the world's own, because only the world knows that nothing is deleted and nothing is
+//! transactional here: a reader is given every offset ([`History::read`]).
 
-use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use client::ConsumedRecord;
+use logcheck::{Answer, Client, Key, Operation, Payload, Read, Rule, Sent, Step, Ticket, Value};
 use protocol::TopicPartition;
 
 use crate::sometimes::Sometimes;
 use crate::weather::Weather;
 
-#[derive(Debug)]
-struct Sent {
-    producer: String,
-    /// Its place among all records, by the order of sending.
-    number: usize,
-    partition: TopicPartition,
-    /// Acknowledged, at this offset where the node named one.
-    acked: Option<Option<i64>>,
-    /// Where it was read.
-    read: Option<i64>,
-}
+/// Violations that a run tells of; the file of its history has all of them.
+const VIOLATIONS_TOLD: usize = 20;
 
 #[derive(Default)]
 struct Events {
-    sent: BTreeMap<String, Sent>,
-    reads: BTreeMap<TopicPartition, BTreeMap<i64, String>>,
-    committed: BTreeMap<TopicPartition, i64>,
+    recorded: logcheck::History,
     violations: Vec<String>,
 }
 
@@ -62,8 +56,12 @@ impl History {
         self.weather.now_ms()
     }
 
+    fn now_ns(&self) -> u64 {
+        self.now_ms() * 1_000_000
+    }
+
     /// Something is wrong.
-    pub fn violation(&self, what: String) {
+    pub fn violation(&self, what: &str) {
         let now_ms = self.weather.now_ms();
         self.weather.note("violation", 0, what.as_bytes());
         self.events().violations.push(format!("at {now_ms} ms: {what}"));
@@ -75,139 +73,124 @@ impl History {
         self.events().violations.clone()
     }
 
-    /// A producer sends.
-    pub fn sends(&self, producer: &str, value: &str, partition: &TopicPartition) {
-        let mut events = self.events();
-        let (number, partition) = (events.sent.len(), partition.clone());
-        let producer = producer.to_owned();
-        let sent = Sent { producer, number, partition, acked: None, read: None };
-        events.sent.insert(value.to_owned(), sent);
+    /// A client begins an operation: before its request leaves.
+    ///
+    /// # Panics
+    /// If the world's time went back.
+    pub fn begins(&self, who: Client, operation: Operation) -> Ticket {
+        let now_ns = self.now_ns();
+        let begun = self.events().recorded.invoke(now_ns, who, operation);
+        begun.expect("the world's time does not go back")
+    }
+
+    /// An operation ends.
+    ///
+    /// # Panics
+    /// If it has ended before, or by what does not answer it: the workload is wrong.
+    pub fn ends(&self, ticket: Ticket, step: Step) {
+        let now_ns = self.now_ns();
+        let ended = self.events().recorded.complete(now_ns, ticket, step);
+        ended.expect("an operation ends once, by an answer of its kind");
+    }
+
+    /// Something happened beside all operations.
+    ///
+    /// # Panics
+    /// If the world's time went back.
+    pub fn notes(&self, who: Client, step: Step) {
+        let now_ns = self.now_ns();
+        let noted = self.events().recorded.note(now_ns, who, step);
+        noted.expect("the world's time does not go back");
+    }
+
+    /// A producer sends a record.
+    pub fn sends(&self, who: Client, partition: &TopicPartition, value: Value) -> Ticket {
+        let records = vec![(key_of(partition), value)];
+        self.begins(who, Operation::Send { idempotent: true, records })
     }
 
     /// A record was acknowledged.
-    pub fn acked(&self, value: &str, offset: Option<i64>) {
-        self.weather.note("acked", offset.unwrap_or(-1).unsigned_abs(), value.as_bytes());
+    pub fn acked(&self, ticket: Ticket, value: Value, offset: Option<i64>) {
+        let about = offset.unwrap_or(-1).unsigned_abs();
+        self.weather.note("acked", about, value.to_string().as_bytes());
         self.sometimes.met("record acknowledged");
-        if let Some(sent) = self.events().sent.get_mut(value) {
-            sent.acked = Some(offset);
-        }
+        let sent = vec![Sent { offset, leader_epoch: None }];
+        self.ends(ticket, Step::Ok(Answer::Sent(sent)));
     }
 
-    /// A record failed, or its fate is unknown: nothing is promised about it.
-    pub fn failed(&self, value: &str, error: &client::Error) {
-        self.weather.note("failed", 0, value.as_bytes());
+    /// A record failed: it was certainly not sent, or its fate is unknown.
+    pub fn failed(&self, ticket: Ticket, value: Value, step: Step, error: &client::Error) {
+        self.weather.note("failed", 0, value.to_string().as_bytes());
         self.sometimes.met("record failed");
-        tracing::debug!(value, %error, "failed");
+        tracing::debug!(%value, %error, "failed");
+        self.ends(ticket, step);
     }
 
-    /// A reader was given a record; `expected` is the offset that comes next for it, if it knows.
+    /// Something else happened that a run is to come across.
+    pub fn happened(&self, what: &str, about: u64, bytes: &[u8]) {
+        self.weather.note(what, about, bytes);
+        self.sometimes.met(what);
+    }
+
+    /// A poll brought a record. `expected` is the offset that comes next for this reader, if it
+    /// knows; `repositioned` are partitions that it does not read where it left off.
     pub fn read(
         &self,
-        partition: &TopicPartition,
-        offset: i64,
-        value: &str,
+        poll: Ticket,
+        record: &ConsumedRecord,
         expected: Option<i64>,
+        repositioned: Vec<Key>,
     ) {
-        self.weather.note("read", offset.unsigned_abs(), value.as_bytes());
+        let (bytes, offset) = (record.value.as_deref().unwrap_or_default(), record.offset.value());
+        self.weather.note("read", offset.unsigned_abs(), bytes);
         self.sometimes.met("record read");
         if let Some(expected) = expected.filter(|expected| *expected != offset) {
-            self.violation(format!(
-                "5: a reader of {partition} was given offset {offset} instead of {expected}"
+            let partition = &record.partition;
+            self.violation(&format!(
+                "a reader of {partition} was given offset {offset} instead of {expected}"
             ));
         }
-        let wrong = self.events().take_read(partition, offset, value);
-        wrong.into_iter().for_each(|what| self.violation(what));
+        let read = Read {
+            key: key_of(&record.partition),
+            offset,
+            value: Payload::decode(bytes).ok().map(|payload| payload.value),
+            leader_epoch: Some(record.leader_epoch.value()).filter(|epoch| *epoch >= 0),
+        };
+        self.ends(poll, Step::Ok(Answer::Polled { records: vec![read], repositioned }));
     }
 
-    /// A group's commit was acknowledged.
-    pub fn committed(&self, partition: &TopicPartition, offset: i64) {
-        self.weather.note("committed", offset.unsigned_abs(), partition.to_string().as_bytes());
-        self.sometimes.met("offset committed");
-        let mut events = self.events();
-        let highest = events.committed.entry(partition.clone()).or_insert(offset);
-        *highest = (*highest).max(offset);
+    /// A poll brought nothing.
+    pub fn read_nothing(&self, poll: Ticket, repositioned: Vec<Key>) {
+        self.ends(poll, Step::Ok(Answer::Polled { records: Vec::new(), repositioned }));
     }
 
-    /// A group's committed offset was asked for, after everything has healed.
-    pub fn finds_committed(&self, partition: &TopicPartition, found: Option<i64>) {
-        let promised = self.events().committed.get(partition).copied();
-        if promised > found {
-            self.violation(format!(
-                "7: {partition} has the committed offset {found:?}, but {promised:?} was promised"
-            ));
-        }
-    }
-
-    /// The partitions that somebody committed an offset of.
-    #[must_use]
-    pub fn committed_partitions(&self) -> Vec<TopicPartition> {
-        self.events().committed.keys().cloned().collect()
-    }
-
-    /// Everything has been read to the end: what was acknowledged must be there.
-    pub fn check_complete(&self) {
-        let mut wrong = self.events().disorder();
-        for (value, sent) in &self.events().sent {
-            match (sent.acked, sent.read) {
-                (Some(offset), None) => {
-                    let partition = &sent.partition;
-                    wrong.push(format!("1: {value} of {partition}, acked at {offset:?}, is lost"));
-                }
-                (Some(Some(acked)), Some(read)) if acked != read => {
-                    let partition = &sent.partition;
-                    wrong
-                        .push(format!("1: {value} of {partition}, acked at {acked}, is at {read}"));
-                }
-                _ => {}
+    /// Judges everything, and counts what there was to judge by: a rule that was shown nothing
+    /// holds for that reason.
+    pub fn judge(&self) {
+        let report = logcheck::check(&self.events().recorded);
+        for rule in Rule::ALL {
+            if report.examined(rule) > 0 {
+                self.sometimes.met_times(&format!("judged: {rule}"), report.examined(rule));
             }
         }
-        wrong.into_iter().for_each(|what| self.violation(what));
+        for violation in report.violations().iter().take(VIOLATIONS_TOLD) {
+            self.violation(&violation.to_string());
+        }
+    }
+
+    /// Writes the history as `logcheck` reads it.
+    ///
+    /// # Errors
+    /// What the target says.
+    pub fn write(&self, target: impl Write) -> std::io::Result<()> {
+        self.events().recorded.write(target)
     }
 }
 
-impl Events {
-    /// Rule 6, over everything that was acknowledged.
-    fn disorder(&self) -> Vec<String> {
-        let mut sent: Vec<(&String, &Sent)> = self.sent.iter().collect();
-        sent.sort_by_key(|(_, sent)| sent.number);
-        let mut last: BTreeMap<(&str, &TopicPartition), i64> = BTreeMap::new();
-        let mut wrong = Vec::new();
-        for (value, sent) in sent {
-            let Some(Some(offset)) = sent.acked else { continue };
-            let before = last.insert((&sent.producer, &sent.partition), offset);
-            if before.is_some_and(|before| before >= offset) {
-                wrong.push(format!("6: {value} was acknowledged at {offset} after {before:?}"));
-            }
-        }
-        wrong
-    }
-
-    fn take_read(
-        &mut self,
-        partition: &TopicPartition,
-        offset: i64,
-        value: &str,
-    ) -> Option<String> {
-        let shown = self.reads.entry(partition.clone()).or_default();
-        match shown.get(&offset) {
-            Some(other) if other == value => return None,
-            Some(other) => {
-                return Some(format!(
-                    "2: {partition} at {offset} shows {value}, and {other} before"
-                ));
-            }
-            None => drop(shown.insert(offset, value.to_owned())),
-        }
-        let Some(sent) = self.sent.get_mut(value) else {
-            return Some(format!("4: {value} in {partition} at {offset} was never sent"));
-        };
-        if sent.partition != *partition {
-            let meant = &sent.partition;
-            return Some(format!("4: {value} in {partition} at {offset} was meant for {meant}"));
-        }
-        let first = sent.read.replace(offset)?;
-        Some(format!("3: {value} in {partition} stands at {first} and at {offset}"))
-    }
+/// The name of a partition, as a history has it.
+#[must_use]
+pub fn key_of(partition: &TopicPartition) -> Key {
+    Key::new(partition.topic.as_str(), partition.partition.0)
 }
 
 #[cfg(test)]

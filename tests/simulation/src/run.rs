@@ -53,7 +53,7 @@ pub struct Outcome {
     /// How long the world lasted.
     pub simulated: Duration,
     /// What was met, and how often.
-    pub met: BTreeMap<&'static str, u64>,
+    pub met: BTreeMap<String, u64>,
     /// What was wrong.
     pub violations: Vec<String>,
 }
@@ -131,7 +131,7 @@ impl World {
         self.hosts.iter().all(|host| host.standing() == Standing::Serving)
     }
 
-    fn wrong(&self, what: String) {
+    fn wrong(&self, what: &str) {
         self.clients.history.violation(what);
     }
 
@@ -144,7 +144,7 @@ impl World {
             self.step();
         }
         if !self.all_serve() {
-            self.wrong(format!("the nodes do not serve at the beginning: {}", self.standings()));
+            self.wrong(&format!("the nodes do not serve at the beginning: {}", self.standings()));
         }
         let replicas = i16::try_from(self.hosts.len().min(3)).unwrap_or(1);
         self.workload.begin(replicas, 2, 2, 2);
@@ -160,7 +160,7 @@ impl World {
         let probe = self.workload.probe();
         if !self.step_until(CONVERGENCE_MS, |world| probe.is_done() && world.all_serve()) {
             let standings = self.standings();
-            self.wrong(format!(
+            self.wrong(&format!(
                 "not converged {CONVERGENCE_MS} ms after the last fault: {standings}"
             ));
         }
@@ -170,11 +170,10 @@ impl World {
         self.clients.end();
         self.step_until(LAST_REQUESTS_MS, |_| false);
         let look = self.workload.last_look();
-        if self.step_until(LAST_LOOK_MS, |_| look.is_done()) {
-            self.clients.history.check_complete();
-        } else {
-            self.wrong("not everything could be read after the last fault".to_owned());
+        if !self.step_until(LAST_LOOK_MS, |_| look.is_done()) {
+            self.wrong("not everything could be read after the last fault");
         }
+        self.clients.history.judge();
     }
 
     fn stop(&mut self) {
@@ -188,30 +187,31 @@ impl World {
         let left: Vec<&Host> =
             self.hosts.iter().filter(|host| host.standing() != Standing::Stopped).collect();
         if !left.is_empty() {
-            self.wrong(format!("not stopped in order: {}", self.standings()));
+            self.wrong(&format!("not stopped in order: {}", self.standings()));
         }
         for difference in compare_replicas(&self.hosts, &self.clients.partitions()) {
-            self.wrong(difference);
+            self.wrong(&difference);
         }
     }
 }
 
-/// Runs a plan to its end.
+/// Runs a plan to its end; gives what it came to, and what its clients saw.
 #[must_use]
-pub fn run(plan: Plan, trace: Trace) -> Outcome {
+pub fn run(plan: Plan, trace: Trace) -> (Outcome, History) {
     let mut world = World::new(plan, trace.clone());
     world.begin();
     world.step_until(plan.faulty_seconds * 1000, |_| false);
     world.heal();
     world.look();
     world.stop();
-    let history = &world.clients.history;
-    Outcome {
+    let history = world.clients.history.clone();
+    let outcome = Outcome {
         plan,
         trace_hash: trace.hash(),
         events: trace.count(),
         simulated: Duration::from_millis(world.surroundings.weather.now_ms()),
         met: history.sometimes.all(),
         violations: history.violations(),
-    }
+    };
+    (outcome, history)
 }

@@ -7,19 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Counters by name. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Sometimes {
-    counts: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    counts: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Sometimes {
     /// It happened.
-    pub fn met(&self, what: &'static str) {
+    pub fn met(&self, what: &str) {
         self.met_times(what, 1);
     }
 
     /// It happened so often.
-    pub fn met_times(&self, what: &'static str, times: u64) {
+    pub fn met_times(&self, what: &str, times: u64) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(what).or_default() += times;
+        match counts.get_mut(what) {
+            Some(count) => *count += times,
+            None => drop(counts.insert(what.to_owned(), times)),
+        }
     }
 
     /// How often it happened.
@@ -31,7 +34,7 @@ impl Sometimes {
 
     /// Everything that happened.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<&'static str, u64> {
+    pub fn all(&self) -> BTreeMap<String, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

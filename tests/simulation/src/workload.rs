@@ -24,6 +24,16 @@ pub const TOPIC: &str = "ledger";
 /// The group that reads it.
 pub const GROUP: &str = "auditors";
 
+/// The processes of a history: so many of each kind at most.
+const PRODUCERS: u32 = 100;
+const READERS: u32 = 200;
+const MEMBERS: u32 = 300;
+const COMMITTERS: u32 = 400;
+const AUDITORS: u32 = 500;
+const PROBES: u32 = 600;
+const LAST_LOOKS: u32 = 700;
+const LAST_AUDITS: u32 = 800;
+
 /// What the clients share.
 #[derive(Clone)]
 pub struct Clients {
@@ -131,6 +141,7 @@ impl Workload {
             for number in 0..members {
                 tokio::spawn(committing::take_part(clients.clone(), number));
             }
+            tokio::spawn(committing::audit(clients.clone()));
         });
     }
 
@@ -146,10 +157,13 @@ impl Workload {
         let done = Arc::new(AtomicBool::new(false));
         let (clients, is_done) = (self.clients.clone(), Arc::clone(&done));
         self.runtime.spawn(async move {
-            while !reading::read_everything(&clients).await {
+            let mut attempt = 0;
+            while !reading::read_everything(&clients, attempt).await {
+                attempt += 1;
                 sleep(Duration::from_millis(200)).await;
             }
-            while !committing::look_at_commits(&clients).await {
+            while !committing::last_look_at_commits(&clients, attempt).await {
+                attempt += 1;
                 sleep(Duration::from_millis(200)).await;
             }
             is_done.store(true, Ordering::Relaxed);

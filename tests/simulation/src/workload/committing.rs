@@ -1,21 +1,39 @@
-//! Members of a group: they join, read, commit and leave, in good order or not.
+//! Members of a group: they join, read, commit and leave, in good order or not. And an auditor, who
+//! belongs to nobody and asks now and then what the group has committed and how far the log reaches.
+//!
+//! A history knows a member twice. As [`MEMBERS`] it reads, and its positions move whenever it is
+//! given partitions. As [`COMMITTERS`] it holds its partitions, but only around a commit: it lets go of
+//! them somewhere inside a call for the next record, and only between two such calls is it sure.
 
 use std::time::Duration;
 
 use client::{
-    Client, CommittedOffset, CommittedOffsets, ConsumerSettings, GroupConsumer, GroupSettings,
+    CommittedOffset, CommittedOffsets, ConsumerSettings, Generation, GroupConsumer, GroupSettings,
     ResetTo,
 };
-use protocol::GroupId;
+use logcheck::{Answer, Client, Key, Operation, Rebalance, Step};
+use protocol::{GroupId, TopicPartition};
 use tokio::time::{sleep, timeout};
 
-use super::{Clients, GROUP, topic_name};
+use super::{AUDITORS, COMMITTERS, Clients, GROUP, LAST_AUDITS, MEMBERS, TOPIC, topic_name};
 use crate::chance::Chance;
+use crate::history::key_of;
+
+/// A member, and how often it had been given partitions when its last call ended.
+struct Member<'a> {
+    clients: &'a Clients,
+    consumer: GroupConsumer,
+    reads: Client,
+    commits: Client,
+    rebalances: u64,
+}
 
 /// One member after the other, until the end.
 pub(super) async fn take_part(clients: Clients, number: u32) {
     let mut chance = clients.chance(&format!("member {number}"));
+    let mut incarnation = 0;
     while let Some(client) = clients.connect().await {
+        incarnation += 1;
         let group = GroupSettings {
             session_timeout: Duration::from_secs(6),
             heartbeat_interval: Duration::from_millis(500),
@@ -23,70 +41,166 @@ pub(super) async fn take_part(clients: Clients, number: u32) {
             ..GroupSettings::new(GROUP)
         };
         let settings = ConsumerSettings { reset: ResetTo::Earliest, ..ConsumerSettings::default() };
-        let Ok(mut member) = client.group_consumer([topic_name()], group, settings) else { return };
-        work(&clients, &mut member, &mut chance).await;
+        let consumer = client.group_consumer([topic_name()], group, settings);
+        let Ok(consumer) = consumer else { return };
+        let mut member = Member::begin(&clients, consumer, (number, incarnation));
+        member.work(&mut chance).await;
         if chance.per_mille(500) {
-            let _ = timeout(Duration::from_secs(5), member.close()).await;
+            let _ = timeout(Duration::from_secs(5), member.consumer.close()).await;
         }
         sleep(chance.millis(10, 1000)).await;
     }
 }
 
-async fn work(clients: &Clients, member: &mut GroupConsumer, chance: &mut Chance) {
-    for _ in 0..chance.between(2, 30) {
-        for _ in 0..chance.between(1, 60) {
+impl<'a> Member<'a> {
+    fn begin(clients: &'a Clients, consumer: GroupConsumer, (number, start): (u32, u32)) -> Self {
+        let reads = Client::new(MEMBERS + number, start);
+        let subscribes = Operation::Subscribe(vec![TOPIC.to_owned()]);
+        let subscribes = clients.history.begins(reads, subscribes);
+        clients.history.ends(subscribes, Step::Ok(Answer::Done));
+        let commits = Client::new(COMMITTERS + number, start);
+        Self { clients, consumer, reads, commits, rebalances: 0 }
+    }
+
+    async fn work(&mut self, chance: &mut Chance) {
+        for _ in 0..chance.between(2, 30) {
+            for _ in 0..chance.between(1, 60) {
+                if self.clients.is_over() {
+                    return;
+                }
+                match self.next().await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::debug!(%error, "a member failed");
+                        return;
+                    }
+                }
+            }
+            self.commit().await;
+        }
+    }
+
+    /// Takes the next record; whether there was one in time.
+    async fn next(&mut self) -> client::Result<bool> {
+        let history = &self.clients.history;
+        let poll = history.begins(self.reads, Operation::Poll);
+        let polled = timeout(Duration::from_secs(1), self.consumer.next()).await;
+        let moved = self.hear_of_generation();
+        match polled.unwrap_or(Ok(None)) {
+            Ok(Some(record)) => history.read(poll, &record, None, moved),
+            Ok(None) => {
+                history.read_nothing(poll, moved);
+                return Ok(false);
+            }
+            Err(error) => {
+                history.read_nothing(poll, moved);
+                return Err(error);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes a generation that this member was given partitions in; gives the partitions that it
+    /// begins to read anew then.
+    fn hear_of_generation(&mut self) -> Vec<Key> {
+        let rebalances = self.consumer.rebalances();
+        if std::mem::replace(&mut self.rebalances, rebalances) == rebalances {
+            return Vec::new();
+        }
+        self.note(self.consumer.generation(), Vec::new(), Vec::new());
+        self.clients.partitions().iter().map(key_of).collect()
+    }
+
+    fn note(&self, generation: Option<Generation>, assigned: Vec<Key>, revoked: Vec<Key>) {
+        let generation = generation.map(Generation::value);
+        let told = Rebalance { group: GROUP.to_owned(), generation, assigned, revoked };
+        self.clients.history.notes(self.commits, Step::Rebalance(told));
+    }
+
+    /// Commits where the member stands. What it has read of a partition that it lost meanwhile does
+    /// not count: the consumer has forgotten that position.
+    async fn commit(&mut self) {
+        let mut assigned = self.consumer.assignment();
+        assigned.sort();
+        let mut positions = Vec::new();
+        for partition in assigned {
+            if let Some(position) = self.consumer.partitions().position(&partition) {
+                positions.push((partition, position));
+            }
+        }
+        if positions.is_empty() {
+            return;
+        }
+        let history = self.clients.history.clone();
+        let keys = || positions.iter().map(|(partition, _)| key_of(partition)).collect::<Vec<_>>();
+        self.note(None, keys(), Vec::new());
+        let told = positions.iter().map(|(at, offset)| (key_of(at), offset.value())).collect();
+        let commits = history.begins(
+            self.commits,
+            Operation::Commit {
+                group: GROUP.to_owned(),
+                generation: self.consumer.generation().map(Generation::value),
+                offsets: told,
+            },
+        );
+        let offsets: CommittedOffsets = positions
+            .iter()
+            .map(|(partition, position)| (partition.clone(), CommittedOffset::from(*position)))
+            .collect();
+        let committed = self.consumer.commit_offsets(offsets).await;
+        if committed.is_ok() {
+            self.clients.committed(&positions);
+        }
+        history.ends(commits, committed.map_or(Step::Unknown, |()| Step::Ok(Answer::Done)));
+        self.note(None, Vec::new(), keys());
+    }
+}
+
+impl Clients {
+    fn committed(&self, positions: &[(TopicPartition, protocol::Offset)]) {
+        for (partition, position) in positions {
+            let about = position.value().unsigned_abs();
+            self.history.happened("offset committed", about, partition.to_string().as_bytes());
+        }
+    }
+}
+
+/// Looks at the ends of the log and at what the group has committed, until the end.
+pub(super) async fn audit(clients: Clients) {
+    let mut chance = clients.chance("auditor");
+    let mut incarnation = 0;
+    while let Some(client) = clients.connect().await {
+        incarnation += 1;
+        let who = Client::new(AUDITORS, incarnation);
+        for _ in 0..chance.between(1, 20) {
             if clients.is_over() {
                 return;
             }
-            match timeout(Duration::from_secs(1), member.next()).await {
-                Ok(Ok(Some(record))) => {
-                    let value = record.value.as_deref().unwrap_or_default();
-                    let value = String::from_utf8_lossy(value);
-                    clients.history.read(&record.partition, record.offset.value(), &value, None);
-                }
-                Ok(Ok(None)) | Err(_) => break,
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "a member failed");
-                    return;
-                }
-            }
+            super::reading::look_at_ends(&clients, &client, who).await;
+            look_at_commits(&clients, &client, who).await;
+            sleep(chance.millis(200, 4_000)).await;
         }
-        commit(clients, member).await;
     }
 }
 
-/// Commits where the member stands. What it has read of a partition that it lost meanwhile does not
-/// count: the consumer has forgotten that position.
-async fn commit(clients: &Clients, member: &mut GroupConsumer) {
-    let mut assigned = member.assignment();
-    assigned.sort();
-    let mut told = Vec::new();
-    for partition in assigned {
-        if let Some(position) = member.partitions().position(&partition) {
-            told.push((partition, CommittedOffset::from(position)));
-        }
-    }
-    let offsets: CommittedOffsets = told.iter().cloned().collect();
-    if told.is_empty() || member.commit_offsets(offsets).await.is_err() {
-        return;
-    }
-    for (partition, position) in told {
-        clients.history.committed(&partition, position.offset.value());
-    }
+/// Asks, when everything has healed, what the group has committed; whether it could be asked.
+pub(super) async fn last_look_at_commits(clients: &Clients, attempt: u32) -> bool {
+    let Ok(client) = client::Client::with_settings(clients.settings()).await else { return false };
+    look_at_commits(clients, &client, Client::new(LAST_AUDITS, attempt)).await
 }
 
-/// Compares what the group has committed with what it was promised; whether it could be asked.
-pub(super) async fn look_at_commits(clients: &Clients) -> bool {
-    let partitions = clients.history.committed_partitions();
-    if partitions.is_empty() {
-        return true;
-    }
-    let Ok(client) = Client::with_settings(clients.settings()).await else { return false };
+async fn look_at_commits(clients: &Clients, client: &client::Client, who: Client) -> bool {
+    let group = Operation::FetchCommitted { group: GROUP.to_owned() };
+    let look = clients.history.begins(who, group);
     let found = client.admin().group_offsets(&GroupId::new(GROUP)).await;
-    let Ok(found) = found else { return false };
-    for partition in partitions {
-        let offset = found.get(&partition).map(|committed| committed.offset.value());
-        clients.history.finds_committed(&partition, offset);
-    }
+    let Ok(found) = found else {
+        clients.history.ends(look, Step::Fail);
+        return false;
+    };
+    let partitions = clients.partitions();
+    let offset = |partition| found.get(partition).map(|committed| committed.offset.value());
+    let told = partitions.iter().map(|partition| (key_of(partition), offset(partition)));
+    clients.history.ends(look, Step::Ok(Answer::Committed(told.collect())));
     true
 }
