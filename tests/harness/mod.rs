@@ -4,6 +4,8 @@
 
 #[allow(dead_code, reason = "not every test needs a cluster")]
 pub mod cluster;
+#[allow(dead_code, reason = "not every test has clients that are watched")]
+pub mod witness;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
