@@ -22,7 +22,7 @@ Start with:
   callboard topic create orders --partitions 3
   echo 'two tickets' | callboard produce orders
   callboard consume orders --from-beginning
-  callboard tree                                 who runs in the broker
+  callboard tree                                 who runs in the cluster
   callboard cluster up                           three brokers, for a trial of a cluster
 
 The commands of clients find the broker by --bootstrap or CALLBOARD_BOOTSTRAP, and work with

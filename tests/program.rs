@@ -271,7 +271,7 @@ fn the_tree_shows_who_runs() {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     assert!(!text.contains('\x1b'), "colours are for terminals");
-    let json = broker.run(&["tree", "partitions/orders-0", "--json"]).ok();
+    let json = broker.run(&["tree", "partitions/orders-0", "--json", "--local"]).ok();
     let replica: supervision::TreeNode = serde_json::from_str(&json).unwrap();
     assert_eq!((replica.id.as_str(), replica.state), ("orders-0", supervision::NodeState::Running));
     let error = broker.run(&["tree", "nowhere"]).failed(1);

@@ -6,18 +6,19 @@
 //! clients may hold open. It changes nothing.
 //!
 //! `/metrics` OpenMetrics text · `/healthz` the process lives · `/readyz` it is registered and its
-//! partitions have come up · `/tree` the live tree as JSON.
+//! partitions have come up · `/tree` the live tree as JSON · `/cluster/tree` those of all nodes.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use serde::Deserialize;
 use supervision::{NodeState, TreeNode};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -25,7 +26,9 @@ use tracing::info;
 
 use crate::broker::Broker;
 use crate::client_listener::ConnectionCount;
+use crate::cluster_tree::{CHILDREN_MAX, ClusterTree, cluster_tree};
 use crate::partition_directory::PartitionPlace;
+use crate::peer_messages::show_tree::ShowTreeMessage;
 
 /// What the server is told.
 pub enum AdminMessage {
@@ -108,6 +111,7 @@ fn routes(arguments: AdminArguments) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/tree", get(tree))
+        .route("/cluster/tree", get(whole_tree))
         .with_state(arguments)
 }
 
@@ -162,4 +166,27 @@ fn partitions_starting(broker: &Broker) -> usize {
 
 async fn tree(State(arguments): State<AdminArguments>) -> Json<Option<TreeNode>> {
     Json(arguments.broker.tree.snapshot())
+}
+
+/// What part of the trees is wanted.
+#[derive(Deserialize)]
+struct WantedTree {
+    /// Names joined by `/`.
+    #[serde(default)]
+    path: String,
+    /// Children of one supervisor that just run.
+    #[serde(default = "children_default")]
+    children: u32,
+}
+
+const fn children_default() -> u32 {
+    CHILDREN_MAX
+}
+
+async fn whole_tree(
+    State(arguments): State<AdminArguments>,
+    Query(wanted): Query<WantedTree>,
+) -> Json<ClusterTree> {
+    let question = ShowTreeMessage { path: wanted.path, children_max: wanted.children };
+    Json(cluster_tree(&arguments.broker, &question).await)
 }

@@ -8,6 +8,7 @@ pub mod client_listener;
 pub mod client_session;
 pub mod cluster_certificates;
 mod cluster_link;
+pub mod cluster_tree;
 mod control_gateway;
 pub mod controller;
 pub mod departures;

@@ -15,6 +15,7 @@ mod envelope;
 pub mod flush_progress;
 pub mod follower_fetch;
 mod peer_caller;
+pub mod show_tree;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -55,10 +56,12 @@ pub enum MessageKind {
     FollowerFetch = 20,
     /// From a follower: how far these partitions are on its disk.
     FlushProgress = 21,
+    /// Who runs on your node?
+    ShowTree = 30,
 }
 
 impl MessageKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Vote,
         Self::AppendEntries,
         Self::InstallSnapshot,
@@ -72,6 +75,7 @@ impl MessageKind {
         Self::BecomeFollower,
         Self::FollowerFetch,
         Self::FlushProgress,
+        Self::ShowTree,
     ];
 
     /// Its number in an envelope.

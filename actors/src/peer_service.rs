@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 use crate::broker::Broker;
+use crate::cluster_tree;
 use crate::controller;
 use crate::peer_messages::{
     AnswerStatus, Envelope, MessageKind, PeerBody, PeerMessage, encode_answer,
@@ -97,6 +98,7 @@ async fn dispatch(
         MessageKind::FlushProgress => {
             broker.replication.on_flush_progress(broker, from, body).await
         }
+        MessageKind::ShowTree => cluster_tree::answer_peer(broker, body),
     }
 }
 

@@ -51,4 +51,4 @@ pub use status::{Status, StatusValue};
 pub use strategy::{AutoShutdown, NextSteps, Sibling, Standing, Strategy, next_steps};
 pub use supervisor::{DuplicateChild, Escalation, Supervisor, SupervisorSpec};
 pub use tree::{Tree, WallClock};
-pub use tree_node::{NodeKind, NodeState, TreeNode};
+pub use tree_node::{NodeKind, NodeState, REMARKABLE_MAX, TreeNode};

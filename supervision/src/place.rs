@@ -325,6 +325,7 @@ impl Place {
             mailbox_depth: self.published.as_ref().and_then(|it| it.depth()).map(|it| it as u64),
             status: life.status.as_ref().map(Status::read).unwrap_or_default(),
             children: below.unwrap_or_default(),
+            omitted: 0,
         }
     }
 

@@ -8,6 +8,7 @@
 
 use std::fmt::Write;
 
+use actors::cluster_tree::{ClusterTree, NodeTree};
 use supervision::{NodeKind, NodeState, Strategy, TreeNode};
 
 /// Of more children than this that just run, only the first are shown.
@@ -32,48 +33,64 @@ struct Line {
 impl Drawing {
     /// The tree, without a line feed at its end.
     pub fn draw(&self, root: &TreeNode) -> String {
-        let mut lines = vec![Line { left: root.id.clone(), right: self.columns(root) }];
-        self.draw_children(root, "", &mut lines);
-        let width = lines.iter().map(|line| line.left.chars().count()).max().unwrap_or(0);
-        let lines = lines.into_iter().map(|Line { left, right }| match right.as_str() {
-            "" => left,
-            right => format!("{left:width$}  {right}"),
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        let root = self.ordered(root);
+        let mut lines = vec![Line { left: root.id.clone(), right: self.columns(&root) }];
+        self.draw_children(&root, "", &mut lines);
+        align(&lines)
+    }
+
+    /// The trees of all nodes; that of a node which is alone stands by itself.
+    pub fn draw_cluster(&self, cluster: &ClusterTree) -> String {
+        if let [NodeTree { tree: Some(tree), .. }] = &*cluster.nodes {
+            return self.draw(tree);
+        }
+        let left = format!("cluster {}", cluster.cluster_id);
+        let mut lines = vec![Line { left, right: String::new() }];
+        let speaks = |node: &&NodeTree| node.tree.is_some() || node.trouble.is_some();
+        let nodes: Vec<_> = cluster.nodes.iter().filter(speaks).collect();
+        for (place, node) in nodes.iter().enumerate() {
+            self.draw_node(node, place + 1 == nodes.len(), &mut lines);
+        }
+        align(&lines)
+    }
+
+    fn draw_node(&self, node: &NodeTree, is_last: bool, lines: &mut Vec<Line>) {
+        let (branch, below) = branches(is_last);
+        let Some(tree) = node.tree.as_ref().map(|tree| self.ordered(tree)) else {
+            let left = format!("{branch}node {}", node.node);
+            let right = self.painted("1;31", node.trouble.as_deref().unwrap_or_default());
+            lines.push(Line { left, right });
+            return;
+        };
+        let part = if tree.id == "node" { String::new() } else { format!(" {}", tree.id) };
+        let mut right = self.columns(&tree);
+        if node.leads_quorum {
+            right.push_str("  leads the quorum");
+        }
+        if node.is_fenced {
+            right.push_str(&format!("  {}", self.painted("1;31", "fenced")));
+        }
+        lines.push(Line { left: format!("{branch}node {}{part}", node.node), right });
+        self.draw_children(&tree, below, lines);
     }
 
     /// The depth is that of the supervision tree, which is a handful.
     fn draw_children(&self, node: &TreeNode, indent: &str, lines: &mut Vec<Line>) {
-        let shown = self.shown(node);
-        let hidden = node.children.len() - shown.len();
-        for (place, child) in shown.iter().enumerate() {
-            let is_last = place + 1 == shown.len() && hidden == 0;
-            let (branch, below) =
-                if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        for (place, child) in node.children.iter().enumerate() {
+            let is_last = place + 1 == node.children.len() && node.omitted == 0;
+            let (branch, below) = branches(is_last);
             let left = format!("{indent}{branch}{}", child.id);
             lines.push(Line { left, right: self.columns(child) });
             self.draw_children(child, &format!("{indent}{below}"), lines);
         }
-        if hidden > 0 {
-            let left = format!("{indent}└── … and {hidden} more that run");
+        if node.omitted > 0 {
+            let left = format!("{indent}└── … and {} more that run", node.omitted);
             lines.push(Line { left, right: String::new() });
         }
     }
 
-    /// All children, or the first few and those that something is to be said of. Children that
-    /// come and go are in the order of their names and numbers, the broker's own last.
-    fn shown<'a>(&self, node: &'a TreeNode) -> Vec<&'a TreeNode> {
-        let mut children: Vec<_> = node.children.iter().collect();
-        if node.kind == NodeKind::DynamicSupervisor {
-            children.sort_by_key(|child| place_among_siblings(&child.id));
-        }
-        if self.shows_all || children.len() <= CHILDREN_SHOWN {
-            return children;
-        }
-        let children = children.into_iter().enumerate();
-        let shown =
-            children.filter(|(place, child)| *place < CHILDREN_SHOWN || is_remarkable(child));
-        shown.map(|(_, child)| child).collect()
+    fn ordered(&self, root: &TreeNode) -> TreeNode {
+        root.clone().shortened(if self.shows_all { usize::MAX } else { CHILDREN_SHOWN })
     }
 
     fn columns(&self, node: &TreeNode) -> String {
@@ -116,6 +133,10 @@ impl Drawing {
             NodeState::Quarantined => "1;31",
             NodeState::Stopped => "2",
         };
+        self.painted(colour, text)
+    }
+
+    fn painted(&self, colour: &str, text: &str) -> String {
         match self.is_coloured {
             true => format!("\x1b[{colour}m{text}\x1b[0m"),
             false => text.to_owned(),
@@ -123,18 +144,18 @@ impl Drawing {
     }
 }
 
-/// Whether it is internal, its name, and the number at the end of its name.
-fn place_among_siblings(id: &str) -> (bool, &str, u64) {
-    let name = id.trim_end_matches(|last: char| last.is_ascii_digit());
-    let number = id.get(name.len()..).and_then(|digits| digits.parse().ok());
-    (id.starts_with("__"), name, number.unwrap_or(0))
+const fn branches(is_last: bool) -> (&'static str, &'static str) {
+    if is_last { ("└── ", "    ") } else { ("├── ", "│   ") }
 }
 
-fn is_remarkable(node: &TreeNode) -> bool {
-    node.state != NodeState::Running
-        || node.restarts > 0
-        || node.mailbox_depth.is_some_and(|depth| depth > 0)
-        || node.children.iter().any(is_remarkable)
+/// The right parts stand below each other.
+fn align(lines: &[Line]) -> String {
+    let width = lines.iter().map(|line| line.left.chars().count()).max().unwrap_or(0);
+    let lines = lines.iter().map(|Line { left, right }| match right.as_str() {
+        "" => left.clone(),
+        right => format!("{left:width$}  {right}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 const fn state_name(state: NodeState) -> &'static str {
@@ -185,6 +206,7 @@ mod tests {
             mailbox_depth: None,
             status: std::collections::BTreeMap::new(),
             children,
+            omitted: 0,
         }
     }
 
@@ -226,13 +248,33 @@ last: failed: no space  epoch=4
     }
 
     #[test]
-    fn children_that_come_and_go_are_in_the_order_of_their_numbers() {
-        let names = ["__offsets-1", "a-10", "a-9", "b"];
-        let mut root = node("partitions", names.map(|name| node(name, vec![])).to_vec());
-        root.kind = NodeKind::DynamicSupervisor;
-        let shown = drawing(false).shown(&root);
-        let order: Vec<_> = shown.iter().map(|child| child.id.as_str()).collect();
-        assert_eq!(order, ["a-9", "a-10", "b", "__offsets-1"]);
+    fn a_cluster_is_drawn_with_its_leader_and_with_who_does_not_answer() {
+        let shown = |number, tree: Option<TreeNode>| NodeTree {
+            node: number,
+            is_fenced: tree.is_none(),
+            leads_quorum: number == 1,
+            trouble: tree.is_none().then(|| format!("no link to node {number}")),
+            tree,
+        };
+        let tree = node("node", vec![node("admin", vec![])]);
+        let nodes = vec![shown(1, Some(tree)), shown(2, None)];
+        let cluster = ClusterTree { cluster_id: "c-1".to_owned(), nodes };
+        let expected = "\
+cluster c-1
+├── node 1     running       1m 5s  leads the quorum
+│   └── admin  running       1m 5s
+└── node 2     no link to node 2";
+        assert_eq!(drawing(false).draw_cluster(&cluster), expected);
+    }
+
+    #[test]
+    fn a_node_that_is_alone_is_drawn_without_a_cluster() {
+        let tree = node("node", vec![node("admin", vec![])]);
+        let alone = drawing(false).draw(&tree);
+        let (is_fenced, leads_quorum, trouble) = (false, true, None);
+        let nodes = vec![NodeTree { node: 1, is_fenced, leads_quorum, tree: Some(tree), trouble }];
+        let cluster = ClusterTree { cluster_id: "c-1".to_owned(), nodes };
+        assert_eq!(drawing(false).draw_cluster(&cluster), alone);
     }
 
     #[test]
