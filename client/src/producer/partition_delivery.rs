@@ -16,6 +16,9 @@
 //!    refused and the second, under way behind it, taken, the two would change places.
 //! 6. When a batch is given up, those sent after it are first settled under the old epoch. If
 //!    that shows that the broker had written the lost one, nothing needs to change; else 4.
+//! 7. No new batch is sent when four that were sent after the oldest unsettled one are out or
+//!    written. Brokers know the last five batches of a producer again: the oldest, whose answer
+//!    went down with an old leader, would be refused by the new one although it is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +32,9 @@ use super::identity::ProducerIdentity;
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::record_accumulator::ProducerBatch;
+
+/// Batches of one producer in one partition that a broker knows again.
+const KNOWN_AGAIN: usize = 5;
 
 /// A batch in its final bytes.
 #[derive(Debug)]
@@ -72,6 +78,8 @@ pub(crate) struct PartitionDelivery {
     acknowledged_sequence: i32,
     in_flight: BTreeSet<u64>,
     retries: BTreeMap<u64, SentBatch>,
+    /// Written batches that were sent after one that is not settled (rule 7).
+    written_ahead: BTreeSet<u64>,
     /// The broker has acknowledged a batch of this identity, so it checks sequences (rule 5).
     is_known: bool,
     /// A batch was given up after it had been sent (rule 6).
@@ -93,6 +101,7 @@ impl PartitionDelivery {
             acknowledged_sequence: 0,
             in_flight: BTreeSet::new(),
             retries: BTreeMap::new(),
+            written_ahead: BTreeSet::new(),
             is_known: false,
             gave_up: false,
             must_restart: false,
@@ -161,8 +170,22 @@ impl PartitionDelivery {
                 self.retries.remove(&number).map_or(Step::Wait, |sent| Step::Resend(Box::new(sent)))
             }
             Some(_) => Step::Wait,
-            None if self.gave_up || self.must_restart => Step::Wait,
+            None if self.gave_up || self.must_restart || self.is_too_far_ahead() => Step::Wait,
             None => Step::Fresh,
+        }
+    }
+
+    /// Whether the broker would forget the oldest unsettled batch over another one.
+    fn is_too_far_ahead(&self) -> bool {
+        self.idempotent && self.in_flight.len() + self.written_ahead.len() >= KNOWN_AGAIN
+    }
+
+    /// Forgets written batches that nothing unsettled was sent before.
+    fn settle(&mut self) {
+        let oldest = self.in_flight.first().into_iter().chain(self.retries.keys().next()).min();
+        match oldest.copied() {
+            Some(oldest) => self.written_ahead = self.written_ahead.split_off(&oldest),
+            None => self.written_ahead.clear(),
         }
     }
 
@@ -171,6 +194,7 @@ impl PartitionDelivery {
         (self.is_known, self.gave_up, self.must_restart) = (false, false, false);
         (self.next_sequence, self.acknowledged_sequence) = (0, 0);
         self.identity = Some(identity);
+        self.written_ahead.clear();
         for sent in self.retries.values_mut() {
             sent.base_sequence = self.next_sequence;
             self.next_sequence = sent.next_sequence();
@@ -207,6 +231,8 @@ impl PartitionDelivery {
     /// The broker has written the batch.
     pub(crate) fn on_written(&mut self, sent: SentBatch, place: BatchPlace) {
         self.in_flight.remove(&sent.batch.number);
+        self.written_ahead.insert(sent.batch.number);
+        self.settle();
         self.acknowledged_sequence = sent.next_sequence();
         self.is_known = true;
         self.backoff.reset();
@@ -226,12 +252,14 @@ impl PartitionDelivery {
             if !predecessor && may_be_stored(&sent) {
                 // an earlier attempt may stand in the log: another identity would write it again
                 self.gave_up = true;
+                self.settle();
                 sent.batch.finish(Err(error));
                 return true;
             }
             self.must_restart |= !predecessor;
         } else if !error.is_retryable() {
             self.gave_up |= self.idempotent;
+            self.settle();
             sent.batch.finish(Err(error));
             return true;
         }
@@ -248,6 +276,7 @@ impl PartitionDelivery {
         let old = self.retries.extract_if(.., |_, sent| sent.batch.opened_at <= time);
         let old: Vec<_> = old.map(|(_, sent)| sent).collect();
         self.gave_up |= self.idempotent && !old.is_empty();
+        self.settle();
         old
     }
 

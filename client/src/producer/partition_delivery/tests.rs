@@ -121,6 +121,26 @@ async fn sequences_follow_on_and_stay_over_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_broker_is_not_made_to_forget_a_batch_whose_answer_was_lost() {
+    let (mut source, now) = (Source::new(), Instant::now());
+    let mut delivery = known(&mut source, now);
+    let lost = delivery.send_first(source.batch(1, now)).unwrap();
+    // the next leader has it and answers what follows, while its own answer never comes
+    for _ in 0..4 {
+        assert!(matches!(delivery.step(now, 5), Step::Fresh));
+        let sent = delivery.send_first(source.batch(1, now)).unwrap();
+        delivery.on_written(sent, PLACE);
+    }
+    assert!(matches!(delivery.step(now, 5), Step::Wait), "a sixth would push it out");
+    assert!(!delivery.on_failed(lost, refusal(ErrorCode::NotLeaderOrFollower), now));
+    let lost = resend(&mut delivery, later(now));
+    assert_eq!(sequence(&lost), (0, 1));
+    assert!(matches!(delivery.step(later(now), 5), Step::Wait), "still the oldest");
+    delivery.on_written(lost, PLACE);
+    assert!(matches!(delivery.step(now, 5), Step::Fresh));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_batch_of_a_new_producer_goes_alone_also_over_a_retry() {
     let (mut source, mut delivery, now) = (Source::new(), idempotent(), Instant::now());
     let first = delivery.send_first(source.batch(1, now)).unwrap();
