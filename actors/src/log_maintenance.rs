@@ -2,34 +2,38 @@
 //!
 //! Supervised by `maintenance`, one_for_one: nobody depends on it. Sent to by its own timers. Sends
 //! to replicas, and only to those whose logs have something to do: which, it reads from their views,
-//! so an idle partition is never woken. Writes the checkpoint files at most once a second, and only
-//! if something changed.
+//! so an idle partition is never woken. Writes the checkpoint files a second after the first change
+//! since they were written; where nothing is flushed there is no timer for that.
 //!
-//! A restart loses nothing: the reports are kept outside of it. Its mailbox
-//! holds its two ticks. It deletes nothing itself.
+//! A restart loses nothing: the reports are kept outside of it. Its mailbox holds its two ticks and
+//! one word of a change. It deletes nothing itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use commit_log::checkpoint::OffsetCheckpoint;
 use commit_log::{LogDirectory, LogError};
+use protocol::{Offset, TopicPartition};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tracing::warn;
 
 use crate::broker::Broker;
-use crate::log_checkpoints::LogCheckpoints;
+use crate::log_checkpoints::{ChangedCheckpoints, LogCheckpoint, LogCheckpoints};
 use crate::partition_directory::PartitionPlace;
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::ports::storage_executor::run_blocking;
 
-/// How often the checkpoint files may be written.
+/// How long changes are collected before the checkpoint files are written.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What maintenance is told, all by itself.
+/// What maintenance is told.
+#[derive(Debug)]
 pub enum MaintenanceMessage {
-    /// Look for logs with segments that may go.
+    /// From itself: look for logs with segments that may go.
     RetentionDue,
-    /// Write the checkpoints that changed.
+    /// From the checkpoints: one of them has changed since they were written.
+    CheckpointsChanged,
+    /// From itself: write the checkpoints that changed.
     CheckpointDue,
 }
 
@@ -60,7 +64,8 @@ impl Actor for LogMaintenance {
         arguments: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         arguments.arm_retention(&myself);
-        myself.send_after(CHECKPOINT_INTERVAL, || MaintenanceMessage::CheckpointDue);
+        // what changed while nobody was here
+        myself.cast(MaintenanceMessage::CheckpointsChanged)?;
         Ok(arguments)
     }
 
@@ -72,7 +77,10 @@ impl Actor for LogMaintenance {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             MaintenanceMessage::RetentionDue => state.on_retention_due(&myself),
-            MaintenanceMessage::CheckpointDue => state.on_checkpoint_due(&myself).await,
+            MaintenanceMessage::CheckpointsChanged => {
+                myself.send_after(CHECKPOINT_INTERVAL, || MaintenanceMessage::CheckpointDue);
+            }
+            MaintenanceMessage::CheckpointDue => state.on_checkpoint_due().await,
         }
         Ok(())
     }
@@ -105,13 +113,12 @@ impl MaintenanceArguments {
         self.arm_retention(myself);
     }
 
-    async fn on_checkpoint_due(&self, myself: &ActorRef<MaintenanceMessage>) {
+    async fn on_checkpoint_due(&self) {
         let (directory, checkpoints) = (self.directory.clone(), self.checkpoints.clone());
         let write = move || checkpoints.write_changed(|all| write_checkpoints(&directory, all));
         if let Some(Err(error)) = run_blocking(&*self.broker.ports.executor, write).await {
             warn!(%error, "the checkpoints were not written; a restart scans further back");
         }
-        myself.send_after(CHECKPOINT_INTERVAL, || MaintenanceMessage::CheckpointDue);
     }
 }
 
@@ -128,18 +135,21 @@ fn has_garbage(place: &PartitionPlace, now_ms: i64) -> bool {
     }
 }
 
-/// Writes both checkpoint files.
+/// Writes the checkpoint files, that of the log starts only if one has moved.
 ///
 /// # Errors
 /// The disk's.
 pub fn write_checkpoints(
     directory: &LogDirectory,
-    checkpoints: &crate::log_checkpoints::AllCheckpoints,
+    changed: &ChangedCheckpoints,
 ) -> Result<(), LogError> {
-    let pick = |of: fn(&crate::log_checkpoints::LogCheckpoint) -> Option<protocol::Offset>| {
-        let some = |(log, known): (&protocol::TopicPartition, _)| Some((log.clone(), of(known)?));
-        checkpoints.iter().filter_map(some).collect::<OffsetCheckpoint>()
+    let pick = |of: fn(&LogCheckpoint) -> Option<Offset>| {
+        let some = |(log, known): (&TopicPartition, _)| Some((log.clone(), of(known)?));
+        changed.logs.iter().filter_map(some).collect::<OffsetCheckpoint>()
     };
     directory.write_recovery_points(&pick(|known| known.recovery_point))?;
-    directory.write_log_start_offsets(&pick(|known| known.log_start_offset))
+    if changed.log_starts_changed {
+        directory.write_log_start_offsets(&pick(|known| known.log_start_offset))?;
+    }
+    Ok(())
 }

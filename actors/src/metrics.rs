@@ -58,6 +58,8 @@ pub struct Metrics {
     pub bytes_appended: Counter,
     /// Record batches refused before that.
     pub appends_refused: Counter,
+    /// Bytes that were read to check logs when they were opened.
+    pub recovery_scanned_bytes: Counter,
     /// Actors that failed, by supervisor.
     pub actor_failures: Family<PlaceLabel, Counter>,
     /// Actors that were put into quarantine, by supervisor.
@@ -100,6 +102,7 @@ impl Default for Metrics {
             batches_appended: Counter::default(),
             bytes_appended: Counter::default(),
             appends_refused: Counter::default(),
+            recovery_scanned_bytes: Counter::default(),
             actor_failures: Family::default(),
             actor_quarantines: Family::default(),
             connections: Gauge::default(),
@@ -142,6 +145,9 @@ impl Metrics {
             "Record batches refused at the door",
             self.appends_refused.clone(),
         );
+        let help = "Read to check logs when they were opened";
+        let scanned = self.recovery_scanned_bytes.clone();
+        r.register_with_unit("recovery_scanned", help, Unit::Bytes, scanned);
         r.register("actor_failures", "Actors that failed", self.actor_failures.clone());
         let help = "Actors put into quarantine";
         r.register("actor_quarantines", help, self.actor_quarantines.clone());

@@ -2,12 +2,12 @@
 //! written when a replica comes or goes, so readers share an immutable map.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use imbl::HashMap;
 use metadata::{PartitionKey, PartitionState};
-use protocol::{LeaderEpoch, TopicPartition};
+use protocol::{LeaderEpoch, Offset, TopicPartition};
 use supervision::Address;
 use tokio::sync::Notify;
 
@@ -34,6 +34,7 @@ pub struct PartitionPlace {
     was_opened: AtomicBool,
     last_told_epoch: AtomicI32,
     decided: ArcSwap<PartitionState>,
+    log_end: AtomicI64,
 }
 
 /// Bytes on their way into one partition's file; given back when dropped.
@@ -70,6 +71,7 @@ impl PartitionPlace {
             was_opened: AtomicBool::new(false),
             last_told_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
             decided: ArcSwap::new(decided),
+            log_end: AtomicI64::new(Offset::UNKNOWN.value()),
         }
     }
 
@@ -96,6 +98,20 @@ impl PartitionPlace {
         self.view.store(None);
         self.feeds.ring(self.key);
         self.waiters.ring();
+    }
+
+    /// Where the replica's log ends, whatever its role; `None` while it is not open. For onlookers:
+    /// what leads says so in its view.
+    #[must_use]
+    pub fn log_end_offset(&self) -> Option<Offset> {
+        let led = self.view().map(|view| view.reader.log_end_offset());
+        let noted = Offset::new(self.log_end.load(Ordering::Relaxed));
+        led.or(Some(noted)).filter(|end| end.is_valid())
+    }
+
+    /// Notes where the replica's log ends; [`Offset::UNKNOWN`] when nobody has it open any more.
+    pub fn note_log_end(&self, offset: Offset) {
+        self.log_end.store(offset.value(), Ordering::Relaxed);
     }
 
     /// Which storage thread its writer lives on: the same for all of its writers.

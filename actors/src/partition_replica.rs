@@ -343,6 +343,7 @@ impl Drop for PartitionReplicaState {
     /// next incarnation's picture stays.
     fn drop(&mut self) {
         self.arguments.place.close();
+        self.arguments.place.note_log_end(Offset::UNKNOWN);
     }
 }
 

@@ -31,6 +31,7 @@ use protocol::Offset;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use supervision::Lease;
 
+use crate::log_checkpoints::FlushedLog;
 use crate::partition_replica::PartitionReplicaMessage;
 use crate::ports::clock::Clock;
 use crate::ports::storage_executor::StorageExecutor;
@@ -106,6 +107,8 @@ pub struct SegmentWriterArguments {
     pub executor: Arc<dyn StorageExecutor>,
     /// Wall time, for record timestamps and retention.
     pub clock: Arc<dyn Clock>,
+    /// Where it says how far the log is flushed, for the directory's checkpoints.
+    pub flushed: FlushedLog,
     /// The right to the directory.
     pub lease: LogLease,
 }
@@ -130,6 +133,7 @@ pub struct SegmentWriterState {
     replica: ActorRef<supervision::Counted<PartitionReplicaMessage>>,
     executor: Arc<dyn StorageExecutor>,
     clock: Arc<dyn Clock>,
+    flushed: FlushedLog,
     lease: LogLease,
 }
 
@@ -158,6 +162,7 @@ impl Actor for SegmentWriter {
             replica: arguments.replica,
             executor: arguments.executor,
             clock: arguments.clock,
+            flushed: arguments.flushed,
             lease: arguments.lease,
         })
     }
@@ -269,7 +274,11 @@ impl SegmentWriterState {
         if self.unflushed_records == 0 {
             return Ok(());
         }
-        if self.settings.flush_before_ack || self.unflushed_records >= self.settings.flush_records {
+        // a segment that was closed is flushed however rarely the settings ask for it, as in Kafka
+        let is_due = self.settings.flush_before_ack
+            || self.unflushed_records >= self.settings.flush_records
+            || self.log().has_rolled_since_flush();
+        if is_due {
             return self.begin_flush(myself);
         }
         if let (Some(interval), false) = (self.settings.flush_interval, self.flush_timer_armed) {
@@ -307,6 +316,8 @@ impl SegmentWriterState {
     ) -> Result<(), WriterFault> {
         self.is_flushing = false;
         self.log().finish_flush(result)?;
+        let recovery_point = self.log().recovery_point();
+        self.flushed.note(recovery_point);
         if let Some(cut) = self.cut_after_flush.take() {
             self.on_truncate(cut, myself)?;
         }

@@ -112,9 +112,11 @@ impl TreeParts {
 
 fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
     let (broker, arguments) = (arguments.broker.clone(), arguments.clone());
+    let address = arguments.checkpoints.maintenance().clone();
+    let maintain = move |_: &_| (LogMaintenance, arguments.clone());
     SupervisorSpec::new(Strategy::OneForOne)
         .intensity(PATIENCE)
-        .child(ChildSpec::actor("log_maintenance", move |_| (LogMaintenance, arguments.clone())))
+        .child(ChildSpec::addressed_actor("log_maintenance", &address, maintain))
         .child(OffsetsExpiry::child(&broker))
         .child(QuarantineReporter::child(&broker, &broker.quarantine_reporter))
 }

@@ -90,7 +90,7 @@ fn read_checkpoints(directory: &LogDirectory) -> Result<LogCheckpoints, NodeErro
     for (log, offset) in directory.log_start_offsets()? {
         logs.entry(log).or_default().log_start_offset = Some(offset);
     }
-    Ok(LogCheckpoints::new(logs, clean_shutdown))
+    Ok(LogCheckpoints::new(logs, clean_shutdown, Address::new()))
 }
 
 struct Opening {

@@ -155,7 +155,10 @@ impl PartitionReplicaState {
             warn!(%partition, %error, "fetched batches were refused, and are asked for again");
         }
         match end_offset {
-            Some(end) => self.machine.on_follower_appended(end, &epochs, &mut self.effects),
+            Some(end) => {
+                self.arguments.place.note_log_end(end);
+                self.machine.on_follower_appended(end, &epochs, &mut self.effects);
+            }
             None => {
                 let again = || PartitionReplicaMessage::Own(OwnMessage::FetchAgain).into();
                 self.myself.send_after(APPEND_RETRY, again);
@@ -172,8 +175,9 @@ impl PartitionReplicaState {
     /// The writer cut the log.
     pub(super) fn on_truncated(&mut self, log: TruncatedLog) -> Result<(), ReplicaFault> {
         self.forwarded = self.forwarded.saturating_sub(1);
-        let TruncatedLog { recovery_point, log_start, log_end } = log;
-        self.confirm_checkpoint(recovery_point, log_start);
+        let TruncatedLog { log_start, log_end } = log;
+        self.confirm_checkpoint(log_start);
+        self.arguments.place.note_log_end(log_end);
         let wanted = match self.cutting.take() {
             Some(Cut::To(offset) | Cut::RestartAt(offset)) => offset,
             None => log_end,
@@ -188,10 +192,10 @@ impl PartitionReplicaState {
     }
 
     /// Has the log told when the directory's checkpoints hold what a truncation noted beside it.
-    fn confirm_checkpoint(&self, recovery_point: Offset, log_start: Offset) {
+    fn confirm_checkpoint(&self, log_start: Offset) {
         let arguments = &self.arguments;
         let name = &arguments.place.name;
-        let written = arguments.checkpoints.report_cut(name, recovery_point, log_start);
+        let written = arguments.checkpoints.report_cut(name, log_start);
         let myself = self.myself.clone();
         tokio::spawn(async move {
             if let Ok(offset) = written.await {

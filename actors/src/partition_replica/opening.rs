@@ -112,6 +112,7 @@ impl PartitionReplicaState {
             self.myself.send_after(idle_after, idle);
         }
         self.reader = Some(log.reader());
+        self.arguments.place.note_log_end(log.log_end_offset());
         self.report_checkpoint(&log);
         self.log = LogPlace::Dormant(Box::new(log));
         // a decision that came while this replica was starting found nobody to be told
@@ -130,6 +131,9 @@ impl PartitionReplicaState {
 
     fn tell_of_recovery(&self, report: &RecoveryReport) {
         let partition = &self.arguments.place.name;
+        if let Some(broker) = self.arguments.broker.upgrade() {
+            broker.metrics.recovery_scanned_bytes.inc_by(report.scanned_bytes);
+        }
         if let Some(offset) = report.cut_from {
             let bytes = report.cut_bytes;
             warn!(%partition, %offset, bytes, "cut a torn tail and kept it aside");

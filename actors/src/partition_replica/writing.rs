@@ -71,6 +71,7 @@ impl PartitionReplicaState {
             replica: myself.clone(),
             executor: ports.executor.clone(),
             clock: ports.clock.clone(),
+            flushed: self.arguments.checkpoints.flushed_log(&self.arguments.place.name),
             lease: self.lease.clone(),
         };
         let parent = myself.get_cell();
@@ -201,6 +202,7 @@ impl PartitionReplicaState {
     /// The log is at hand again: what waited for it goes on.
     pub(super) fn on_log_back(&mut self, log: Box<CommitLog>) {
         self.report_checkpoint(&log);
+        self.arguments.place.note_log_end(log.log_end_offset());
         self.log = LogPlace::Dormant(log);
         self.draining = false;
         self.take_up_role();

@@ -52,8 +52,6 @@ pub struct FetchedAppend {
 /// A log after a cut.
 #[derive(Clone, Copy, Debug)]
 pub struct TruncatedLog {
-    /// What its directory's checkpoint is to hold.
-    pub recovery_point: Offset,
     /// Its first offset.
     pub log_start: Offset,
     /// The offset after its last record.
@@ -121,13 +119,12 @@ impl SegmentWriterState {
             Cut::To(offset) => drop(log.truncate_to(offset, now_ms)?),
             Cut::RestartAt(offset) => log.truncate_fully_and_start_at(offset, now_ms)?,
         }
-        let truncated = TruncatedLog {
-            recovery_point: log.recovery_point(),
-            log_start: log.log_start_offset(),
-            log_end: log.log_end_offset(),
-        };
+        let recovery_point = log.recovery_point();
+        let truncated =
+            TruncatedLog { log_start: log.log_start_offset(), log_end: log.log_end_offset() };
         let unflushed = truncated.log_end.distance_from(log.flushed_offset());
         self.unflushed_records = u64::try_from(unflushed).unwrap_or_default();
+        self.flushed.note(recovery_point);
         self.tell(WriterReport::Truncated(truncated));
         self.flush_by_policy(myself)
     }
