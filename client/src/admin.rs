@@ -10,6 +10,7 @@ mod offsets;
 mod quorum;
 mod reassignments;
 mod records;
+mod replica_lag;
 mod topics;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use groups::{GroupDescription, GroupListing, MemberDescription};
 pub use offsets::{GroupLag, PartitionLag};
 pub use quorum::{NewVoter, QuorumDescription, QuorumMember};
 pub use reassignments::{Reassignment, ReplicaMove};
+pub use replica_lag::{PartitionLags, ReplicaLag};
 pub use topics::{CreatedTopic, NewTopic};
 
 use crate::client::Client;

@@ -26,8 +26,8 @@ mod settings;
 pub use admin::{
     Admin, ClusterDescription, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
     CreatedTopic, ElectionKind, EligibleLeaders, GroupDescription, GroupLag, GroupListing,
-    MemberDescription, NewTopic, NewVoter, PartitionLag, QuorumDescription, QuorumMember,
-    Reassignment, ReplicaMove,
+    MemberDescription, NewTopic, NewVoter, PartitionLag, PartitionLags, QuorumDescription,
+    QuorumMember, Reassignment, ReplicaLag, ReplicaMove,
 };
 pub use assignor::Assignor;
 pub use client::Client;

@@ -2,19 +2,29 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use protocol::generated::list_offsets::{
-    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopic,
 };
 use protocol::message::Request;
 use protocol::primitives::WireString;
 use protocol::{BrokerId, LeaderEpoch, Offset, TopicPartition};
+use tokio::time::timeout;
 
 use crate::cluster::Cluster;
 use crate::consumer::Isolation;
 use crate::error::{Error, Result, Subject};
 use crate::settings::milliseconds;
+
+/// What a consumer calls itself among replicas.
+const CONSUMER: i32 = -1;
+/// What a tool calls itself that asks any replica, and not only the leader, for its own log.
+const DEBUGGER: i32 = -2;
+/// How long a broker may take to say where its replicas end.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// Which offset of a partition is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +135,25 @@ async fn ask_leader(
     leader: BrokerId,
     queries: Vec<(&TopicPartition, OffsetQuery)>,
 ) -> Vec<(TopicPartition, Result<FoundOffset>)> {
+    let request = ListOffsetsRequest {
+        replica_id: CONSUMER,
+        isolation_level: isolation.to_wire(),
+        topics: topics_of(queries.iter().copied()),
+        timeout_ms: milliseconds(cluster.settings.request_timeout),
+    };
+    let partitions: Vec<_> = queries.iter().map(|(partition, _)| (*partition).clone()).collect();
+    let response = cluster.request_to_leader(leader, &partitions, &request).await;
+    let answer = |partition: &TopicPartition| {
+        answer_about(partition, response.as_ref().map_err(Clone::clone)?)
+    };
+    queries.into_iter().map(|(partition, _)| (partition.clone(), answer(partition))).collect()
+}
+
+fn topics_of<'a>(
+    queries: impl Iterator<Item = (&'a TopicPartition, OffsetQuery)>,
+) -> Vec<ListOffsetsTopic> {
     let mut topics: Vec<ListOffsetsTopic> = Vec::new();
-    for (partition, query) in &queries {
+    for (partition, query) in queries {
         let wanted = ListOffsetsPartition {
             partition_index: partition.partition.0,
             current_leader_epoch: -1,
@@ -139,27 +166,41 @@ async fn ask_leader(
                 .push(ListOffsetsTopic { name: WireString::from(name), partitions: vec![wanted] }),
         }
     }
+    topics
+}
+
+fn answer_about(partition: &TopicPartition, response: &ListOffsetsResponse) -> Result<FoundOffset> {
+    let subject = || Subject::Partition(partition.clone());
+    let mut topics = response.topics.iter();
+    let topic = topics.find(|topic| topic.name == partition.topic.as_str());
+    let mut partitions = topic.into_iter().flat_map(|topic| &topic.partitions);
+    let found = partitions.find(|found| found.partition_index == partition.partition.0);
+    let api = ListOffsetsRequest::API_KEY;
+    let found = found.ok_or_else(|| Error::NotInResponse { api, subject: subject() })?;
+    Error::check(api, subject, found.error_code, None)?;
+    Ok(FoundOffset::from_wire(found))
+}
+
+/// Where a broker's own replicas of these partitions end, with what is not committed; nothing of
+/// those that it did not tell. Asked once, and not for longer than a moment.
+pub(crate) async fn ends_on(
+    cluster: &Cluster,
+    broker: BrokerId,
+    partitions: &[TopicPartition],
+) -> Vec<Option<Offset>> {
+    let queries = partitions.iter().map(|partition| (partition, OffsetQuery::Latest));
     let request = ListOffsetsRequest {
-        replica_id: -1,
-        isolation_level: isolation.to_wire(),
-        topics,
-        timeout_ms: milliseconds(cluster.settings.request_timeout),
+        replica_id: DEBUGGER,
+        topics: topics_of(queries),
+        timeout_ms: milliseconds(LOOK_MAX),
+        ..ListOffsetsRequest::default()
     };
-    let partitions: Vec<_> = queries.iter().map(|(partition, _)| (*partition).clone()).collect();
-    let response = cluster.request_to_leader(leader, &partitions, &request).await;
-    let answer = |partition: &TopicPartition| {
-        let response = response.as_ref().map_err(Clone::clone)?;
-        let subject = || Subject::Partition(partition.clone());
-        let mut topics = response.topics.iter();
-        let topic = topics.find(|topic| topic.name == partition.topic.as_str());
-        let mut partitions = topic.into_iter().flat_map(|topic| &topic.partitions);
-        let found = partitions.find(|found| found.partition_index == partition.partition.0);
-        let api = ListOffsetsRequest::API_KEY;
-        let found = found.ok_or_else(|| Error::NotInResponse { api, subject: subject() })?;
-        Error::check(api, subject, found.error_code, None)?;
-        Ok(FoundOffset::from_wire(found))
+    let response = timeout(LOOK_MAX, cluster.request_to(broker, &request)).await;
+    let end = |partition: &TopicPartition| {
+        let response = response.as_ref().ok()?.as_ref().ok()?;
+        answer_about(partition, response).ok()?.offset
     };
-    queries.into_iter().map(|(partition, _)| (partition.clone(), answer(partition))).collect()
+    partitions.iter().map(end).collect()
 }
 
 /// One offset, where the caller has a single question.

@@ -32,6 +32,9 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 /// The first offset not yet in remote storage (KIP-1023): without tiers, the first offset.
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// Asks any replica for the end of its own log, whoever leads: what Kafka's tools say when they
+/// compare replicas.
+const DEBUGGING_REPLICA: i32 = -2;
 /// Decompressed bytes of one batch that is searched for a timestamp.
 const SEARCHED_BYTES_MAX: usize = 64 << 20;
 
@@ -60,6 +63,7 @@ pub async fn list_offsets(turn: &Turn<'_>) -> Result<Encoded, ConnectionEnd> {
                 topic: &topic.name,
                 isolation: Isolation::from_wire(request.isolation_level),
                 version: turn.frame.version,
+                of_any_replica: request.replica_id == DEBUGGING_REPLICA,
             };
             partitions.push(search.answer(&wanted).await);
         }
@@ -73,6 +77,8 @@ struct Search<'a> {
     topic: &'a str,
     isolation: Isolation,
     version: i16,
+    /// The question is for this node's replica, whatever its role.
+    of_any_replica: bool,
 }
 
 impl Search<'_> {
@@ -103,7 +109,18 @@ impl Search<'_> {
         }
     }
 
+    /// Where this node's replica ends, with what is not committed.
+    fn own_end(&self, index: PartitionIndex) -> Result<Found, ErrorCode> {
+        let image = self.broker.image.load();
+        let topic = image.topic(self.topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let end = self.broker.place_of(topic, index)?.log_end_offset();
+        Ok(Found { offset: end.ok_or(ErrorCode::NotLeaderOrFollower)?, ..NOTHING })
+    }
+
     async fn find(&self, wanted: &ListOffsetsPartition) -> Result<Found, ErrorCode> {
+        if self.of_any_replica && wanted.timestamp == LATEST {
+            return self.own_end(PartitionIndex(wanted.partition_index));
+        }
         let view = self.broker.view_of(self.topic, PartitionIndex(wanted.partition_index))?;
         check_leader_epoch(&view, LeaderEpoch::new(wanted.current_leader_epoch))?;
         let end = view.readable_end(self.isolation);

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use clap::Args;
 use client::{
     Admin, BrokerId, ConfigEntry, ConfigResource, ConfigSource, Error, FoundOffset, Isolation,
-    OffsetQuery, Topic, TopicName, TopicPartition,
+    OffsetQuery, PartitionLags, ReplicaLag, Topic, TopicName, TopicPartition,
 };
 use serde::Serialize;
 
 use super::{exit_code, topic_name};
 use crate::output::{Output, table};
 
-/// Show partitions, where they are, and settings.
+/// Show partitions, where they are, how far their followers are behind, and settings.
+///
+/// ELIGIBLE are replicas that may lead though they are not in sync. BEHIND are followers that lack
+/// records of their leader, with how many; of a node that does not answer that is unknown.
 #[derive(Debug, Args)]
 pub struct DescribeArguments {
     /// Their names [default: all topics but the brokers' own]
@@ -47,10 +50,25 @@ struct DescribedPartition {
     /// Nothing where the brokers do not tell.
     eligible_leader_replicas: Option<Vec<i32>>,
     offline_replicas: Vec<i32>,
+    /// How far each follower is behind its leader.
+    followers: Vec<DescribedFollower>,
     /// The first offset that can be read.
     earliest: Option<i64>,
     /// The offset after the last record that can be read.
     latest: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct DescribedFollower {
+    node: i32,
+    /// Records that it lacks; nothing where it, or the leader, did not say.
+    lag: Option<i64>,
+}
+
+impl From<&ReplicaLag> for DescribedFollower {
+    fn from(lag: &ReplicaLag) -> Self {
+        Self { node: lag.broker.0, lag: lag.records }
+    }
 }
 
 #[derive(Serialize)]
@@ -68,9 +86,11 @@ pub async fn run(admin: &Admin, arguments: &DescribeArguments) -> anyhow::Result
         }
         names => admin.describe_topics(names).await?,
     };
+    let found = || results.iter().filter_map(|(_, result)| result.as_ref().ok());
+    let lags = admin.replica_lags(found()).await;
     let mut described = Vec::new();
-    for topic in results.iter().filter_map(|(_, result)| result.as_ref().ok()) {
-        described.push(describe(admin, topic, arguments.all_settings).await?);
+    for topic in found() {
+        described.push(describe(admin, topic, &lags, arguments.all_settings).await?);
     }
     let mut output = Output::new();
     if arguments.json {
@@ -86,7 +106,12 @@ pub async fn run(admin: &Admin, arguments: &DescribeArguments) -> anyhow::Result
     Ok(exit_code(&results))
 }
 
-async fn describe(admin: &Admin, topic: &Topic, all: bool) -> anyhow::Result<DescribedTopic> {
+async fn describe(
+    admin: &Admin,
+    topic: &Topic,
+    lags: &PartitionLags,
+    all: bool,
+) -> anyhow::Result<DescribedTopic> {
     let earliest = offsets(admin, topic, OffsetQuery::Earliest).await;
     let latest = offsets(admin, topic, OffsetQuery::Latest).await;
     let eligible = match admin.eligible_leaders(std::slice::from_ref(&topic.name)).await {
@@ -98,17 +123,18 @@ async fn describe(admin: &Admin, topic: &Topic, all: bool) -> anyhow::Result<Des
     let settings = entries.into_iter().filter(|entry| all || entry.source != ConfigSource::Default);
     let partitions = topic.partitions.iter().map(|partition| {
         let numbers = |ids: &[BrokerId]| ids.iter().map(|id| id.0).collect();
+        let name = TopicPartition::new(topic.name.clone(), partition.index);
         DescribedPartition {
             partition: partition.index.0,
             leader: partition.leader.map(|leader| leader.0),
             leader_epoch: partition.leader_epoch.value(),
             replicas: numbers(&partition.assigned_replicas),
             in_sync_replicas: numbers(&partition.in_sync_replicas),
-            eligible_leader_replicas: eligible.as_ref().and_then(|eligible| {
-                let name = TopicPartition::new(topic.name.clone(), partition.index);
-                Some(numbers(eligible.get(&name)?))
-            }),
+            eligible_leader_replicas: eligible
+                .as_ref()
+                .and_then(|eligible| Some(numbers(eligible.get(&name)?))),
             offline_replicas: numbers(&partition.offline_replicas),
+            followers: lags.get(&name).into_iter().flatten().map(Into::into).collect(),
             earliest: earliest.get(&partition.index.0).copied(),
             latest: latest.get(&partition.index.0).copied(),
         }
@@ -151,12 +177,22 @@ fn show(topic: &DescribedTopic, output: &mut Output) -> anyhow::Result<()> {
             list(&partition.replicas),
             list(&partition.in_sync_replicas),
             partition.eligible_leader_replicas.as_deref().map_or_else(|| "?".to_owned(), list),
+            lags(&partition.followers),
             number(partition.earliest),
             number(partition.latest),
         ]
     });
-    let head =
-        ["PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC", "ELIGIBLE", "EARLIEST", "LATEST"];
+    let head = [
+        "PARTITION",
+        "LEADER",
+        "EPOCH",
+        "REPLICAS",
+        "IN SYNC",
+        "ELIGIBLE",
+        "BEHIND",
+        "EARLIEST",
+        "LATEST",
+    ];
     output.line(table(&head, rows))?;
     let settings = topic.settings.iter().map(|setting| {
         let value = setting.value.clone().unwrap_or_default();
@@ -174,6 +210,16 @@ fn list(numbers: &[i32]) -> String {
         return "-".to_owned();
     }
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The followers that lack something, with how many records.
+fn lags(followers: &[DescribedFollower]) -> String {
+    let behind = followers.iter().filter(|follower| follower.lag != Some(0)).map(|follower| {
+        let lag = follower.lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+        format!("{}:{lag}", follower.node)
+    });
+    let behind = behind.collect::<Vec<_>>();
+    if behind.is_empty() { "-".to_owned() } else { behind.join(",") }
 }
 
 fn number(number: Option<i64>) -> String {
