@@ -2,6 +2,7 @@
 //! faults did not do what they say, tests built on it would prove nothing.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use callboard::testing::Cluster;
@@ -136,4 +137,23 @@ async fn a_node_with_a_new_disk_fetches_everything_again() {
     cluster.stop_node(1).await;
     assert_eq!(values(&client, &orders).await, (0..20).collect::<Vec<_>>());
     cluster.stop().await;
+}
+
+/// The figures are printed: `cargo test --test embedded_cluster soon -- --nocapture`. The bounds are
+/// far off what a quiet machine shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_complete_soon_after_it_was_started() {
+    for nodes in [1, 3] {
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            let began = Instant::now();
+            let cluster = Cluster::start(nodes).await.unwrap();
+            took.push(began.elapsed());
+            cluster.stop().await;
+        }
+        took.sort();
+        let line = format!("{nodes} nodes: median {:?}, slowest {:?}\n", took[2], took[4]);
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        assert!(took[2] < Duration::from_secs(2), "{line}");
+    }
 }

@@ -18,6 +18,9 @@ use crate::peer_messages::PeerCaller;
 
 /// How often the leader looks.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How soon it looks again where a vote waits for somebody and something happened: a cluster that
+/// has just been started has its voters at once.
+const INTERVAL_MIN: Duration = Duration::from_millis(5);
 /// How long a member may be neither registered nor joining before it counts as gone for good.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 
@@ -56,7 +59,22 @@ impl VoterKeeper {
             {
                 warn!(%refusal, "the quorum's members were not changed");
             }
-            tokio::time::sleep(INTERVAL).await;
+            self.pause(situation.awaits_voters()).await;
+        }
+    }
+
+    async fn pause(&self, awaits_voters: bool) {
+        if !awaits_voters {
+            return tokio::time::sleep(INTERVAL).await;
+        }
+        let (mut metrics, mut links) = (self.metrics.clone(), self.caller.peers.links());
+        metrics.mark_unchanged();
+        tokio::time::sleep(INTERVAL_MIN).await;
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            // entries that a member has, its registration among them
+            Ok(()) = metrics.changed() => {}
+            Ok(()) = links.changed() => {}
         }
     }
 

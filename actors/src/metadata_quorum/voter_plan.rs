@@ -67,6 +67,12 @@ impl Situation {
         })
     }
 
+    /// Whether a member without a vote may soon be given one.
+    #[must_use]
+    pub fn awaits_voters(&self) -> bool {
+        self.voters.len() < self.voters_wanted && self.members.len() > self.voters.len()
+    }
+
     fn own_address(&self) -> Option<PlannedChange> {
         let never_votes = self.members.get(&self.leader)?.never_votes;
         let address = MemberAddress { never_votes, ..self.address.clone() };

@@ -21,6 +21,8 @@ use crate::once::Once;
 
 /// How long a peer may be silent before its link counts as down.
 const SILENCE: Duration = Duration::from_millis(600);
+/// How long it takes to reach a node for the first time.
+const FIRST_DIAL: Duration = Duration::from_millis(1);
 /// How long it takes to find each other again, at most.
 const REDIAL_MAX: Duration = Duration::from_millis(100);
 
@@ -45,6 +47,8 @@ enum Pending {
 struct Pair {
     link: Option<Arc<Link>>,
     pending: Pending,
+    /// Whether they have been linked before: who looks for a new node calls it at once.
+    was_linked: bool,
     /// Counts what was pending, so that an old timer is recognised.
     number: u64,
 }
@@ -204,10 +208,11 @@ impl NetworkState {
         }
         pair.pending = pending;
         pair.number += 1;
-        let number = pair.number;
+        let (number, was_linked) = (pair.number, pair.was_linked);
         let after = match pending {
             Pending::Nothing => return,
             Pending::Silence => SILENCE,
+            Pending::Redial if !was_linked => FIRST_DIAL,
             Pending::Redial => shared.draw_between(Duration::from_millis(1), REDIAL_MAX),
         };
         if let Some(runtime) = self.runtime_of(way) {
@@ -236,7 +241,9 @@ impl NetworkState {
         let (Some(one), Some(other)) = (self.registered(way.0), self.registered(way.1)) else {
             return;
         };
-        self.pair(way).link = Some(Arc::new(Link::new(&one, &other)));
+        let pair = self.pair(way);
+        pair.link = Some(Arc::new(Link::new(&one, &other)));
+        pair.was_linked = true;
         self.show(way.0);
         self.show(way.1);
     }
@@ -305,7 +312,8 @@ impl NetworkState {
     }
 
     fn pair(&mut self, way: Way) -> &mut Pair {
-        let pair = Pair { link: None, pending: Pending::Nothing, number: 0 };
+        let (link, pending) = (None, Pending::Nothing);
+        let pair = Pair { link, pending, was_linked: false, number: 0 };
         self.pairs.entry(way).or_insert(pair)
     }
 }
