@@ -143,6 +143,30 @@ fn free_port() -> u16 {
 }
 
 #[test]
+fn a_node_of_a_trial_that_is_stopped_stays_down_and_the_others_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, admin) = (free_port(), free_port());
+    let mut command = program();
+    command.args(["cluster", "up", "--nodes", "2"]);
+    command.args(["--base-port", &port.to_string(), "--admin-base-port", &admin.to_string()]);
+    command.current_dir(&directory).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut trial = command.spawn().unwrap();
+    let mut shown = BufReader::new(trial.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let second = shown.find(|line| line.contains("node 2: process ")).unwrap();
+    let process = second.split_once("process ").unwrap().1.split(',').next().unwrap().to_owned();
+    assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+    let mut log = BufReader::new(trial.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.any(|line| line.contains("node 2 was stopped, and stays down")));
+    let mut create = program();
+    create.env("CALLBOARD_BOOTSTRAP", format!("127.0.0.1:{port}"));
+    create.args(["topic", "create", "orders", "--replication-factor", "1"]);
+    run_with_input(&mut create, "").ok();
+    send_signal(&trial, "INT");
+    assert!(log.any(|line| line.contains("stops the nodes in order")));
+    assert_eq!(trial.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_killed_node_of_a_trial_returns_and_all_end_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let (port, admin) = (free_port(), free_port());

@@ -19,8 +19,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Take a node out of the cluster for good: move everything away, take its vote, forget it.
 ///
 /// When it holds nothing any more it has to be stopped; the command waits for that, since a node
-/// that runs would register again. Its directory is of no further use. May be repeated if it was
-/// interrupted.
+/// that runs would register again. May be repeated if it was interrupted.
+///
+/// Delete its directory afterwards: a node that is started on it again joins again, as one that
+/// holds nothing and has no vote.
 #[derive(Debug, Args)]
 pub struct LeaveArguments {
     /// The node's number

@@ -90,8 +90,13 @@ pub async fn run(admin: &Admin, arguments: &ReassignArguments) -> Result<ExitCod
     drop(output);
     if !arguments.dry_run && !targets.is_empty() {
         replica_moves::start(admin, &targets).await?;
-        if !arguments.no_wait {
+        let is_awaited = !arguments.no_wait;
+        if is_awaited {
             replica_moves::watch(admin, &targets).await?;
+        }
+        if !arguments.json {
+            let what = if is_awaited { "partitions moved" } else { "moves started" };
+            Output::new().line(format_args!("{what}: {}", targets.len()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

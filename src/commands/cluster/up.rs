@@ -34,8 +34,9 @@ const LINES_MAX: usize = 1024;
 /// Run a cluster of several nodes on this machine, for a trial.
 ///
 /// Each node is a process of its own, with its data in the directory; the same command on the same
-/// directory goes on where it stopped. Kill a node to see what happens: it is started again a
-/// little later. Ctrl-C stops all of them in order.
+/// directory goes on where it stopped. Kill a node (kill -9) to see what happens: it is started
+/// again a little later. One that is stopped in order (kill) stays down. Topics get three replicas,
+/// of which two have to be in sync, where there are so many nodes. Ctrl-C stops all of them in order.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Ports, with the default base of 9092: clients connect to 9092, 9093, …, nodes to each other on
@@ -101,6 +102,9 @@ pub async fn run(arguments: &UpArguments) -> Result<ExitCode> {
                 if let Err(error) = trial.on_event(event) {
                     break Err(error);
                 }
+                if trial.is_over() {
+                    break Ok(());
+                }
             }
             () = sleep_until(wake), if next.is_some() => trial.start_returning()?,
             _ = signals.next() => break Ok(()),
@@ -158,6 +162,10 @@ impl Trial {
             NodeEvent::Ended { node, status } => {
                 self.running.remove(&node);
                 self.ready.remove(&node);
+                if status.success() && self.is_announced {
+                    output::note(format_args!("node {node} was stopped, and stays down"));
+                    return Ok(());
+                }
                 if status.code().is_some() {
                     bail!("node {node} ended by itself ({status}); its last lines say why");
                 }
@@ -167,6 +175,11 @@ impl Trial {
             }
         }
         Ok(())
+    }
+
+    /// Whether everybody was stopped by others.
+    fn is_over(&self) -> bool {
+        self.is_announced && self.running.is_empty() && self.returning.is_empty()
     }
 
     /// Says once that everybody is ready.

@@ -86,6 +86,9 @@ impl Quorum {
         let leader = self.leader.map_or_else(|| "none".to_owned(), |leader| leader.to_string());
         let (epoch, voters) = (self.leader_epoch, self.voters.len());
         output.line(format_args!("quorum leader: {leader}, epoch: {epoch}, voters: {voters}"))?;
+        // Kafka's brokers tell, ours do not
+        let mut all = self.voters.iter().chain(&self.observers);
+        let tells_times = all.any(|member| member.last_caught_up.is_some());
         let members = self.voters.iter().map(|member| (member, true));
         let members = members.chain(self.observers.iter().map(|member| (member, false)));
         let rows = members.map(|(member, votes)| {
@@ -95,15 +98,22 @@ impl Quorum {
                 (false, _) => "observer",
             };
             let unknown = || "?".to_owned();
-            vec![
+            let mut row = vec![
                 member.node.to_string(),
                 role.to_owned(),
                 member.lag.map_or_else(unknown, |lag| lag.to_string()),
-                member.last_caught_up.map_or_else(unknown, format_timestamp),
                 member.addresses.join(","),
-            ]
+            ];
+            if tells_times {
+                row.push(member.last_caught_up.map_or_else(unknown, format_timestamp));
+            }
+            row
         });
-        Ok(output.line(table(&["NODE", "ROLE", "LAG", "CAUGHT UP", "REACHED AT"], rows))?)
+        let mut head = vec!["NODE", "ROLE", "LAG", "REACHED AT"];
+        if tells_times {
+            head.push("CAUGHT UP");
+        }
+        Ok(output.line(table(&head, rows))?)
     }
 }
 

@@ -70,6 +70,16 @@ impl Layout {
         addresses.join(",")
     }
 
+    /// What makes a topic survive a node, where there are enough of them.
+    fn replication(&self) -> Vec<String> {
+        let replicas = self.nodes.min(3);
+        let mut settings = vec![format!("default.replication.factor={replicas}")];
+        if replicas == 3 {
+            settings.push("min.insync.replicas=2".to_owned());
+        }
+        settings
+    }
+
     /// `callboard serve` for one node.
     pub fn command(&self, node: u16) -> Result<Command> {
         let program = std::env::current_exe().context("this program cannot find itself")?;
@@ -86,7 +96,8 @@ impl Layout {
                 command.args(["--join", &self.cluster_address(other)]);
             }
         }
-        for setting in &self.settings {
+        // of two values for one setting the later holds
+        for setting in self.replication().iter().chain(&self.settings) {
             command.args(["--set", setting]);
         }
         Ok(command)
