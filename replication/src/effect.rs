@@ -141,6 +141,12 @@ impl InSyncProposal {
     pub fn names(&self, broker: BrokerId) -> bool {
         self.in_sync_replicas.iter().any(|member| member.broker == broker)
     }
+
+    /// Whether this broker is one, under this registration.
+    #[must_use]
+    pub fn has_member(&self, member: ProposedMember) -> bool {
+        self.in_sync_replicas.contains(&member)
+    }
 }
 
 /// A member of a proposed set, with the registration under which the leader knows it (KIP-903).

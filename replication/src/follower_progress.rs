@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::{BrokerEpoch, BrokerId, Offset};
 
+use crate::effect::ProposedMember;
 use crate::fetch::{FetchPosition, FetchVerdict};
 use crate::moment::Moment;
 
@@ -68,6 +69,11 @@ impl FollowerProgress {
     /// The offset that it counts with; zero until it is known.
     pub(crate) fn counted(&self, flush_before_ack: bool) -> Offset {
         if flush_before_ack { self.flushed } else { self.log_end }
+    }
+
+    /// How a proposal names it.
+    pub(crate) fn as_member(&self) -> ProposedMember {
+        ProposedMember { broker: self.broker, broker_epoch: self.broker_epoch }
     }
 
     pub(crate) fn is_validated(&self) -> bool {

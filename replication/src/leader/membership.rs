@@ -45,11 +45,17 @@ impl Leader {
                 self.in_sync.on_no_answer(now, partition_epoch);
             }
             InSyncRefusal::Ineligible => {
+                let turned_down = self.in_sync.pending().cloned();
                 let present = self.proposed(|follower| self.in_sync.contains(follower.broker));
                 if let Some(withdrawal) = self.in_sync.withdraw(now, partition_epoch, present) {
                     effects.push(Effect::ProposeInSyncReplicas(withdrawal.clone()));
+                    // A refusal says nothing of who was not proposed, nor of who has fetched under
+                    // a newer registration since: on an idle partition neither would fetch again.
                     for follower in &mut self.followers {
-                        follower.is_heard = follower.was_unfenced;
+                        let member = follower.as_member();
+                        if turned_down.as_ref().is_some_and(|it| it.has_member(member)) {
+                            follower.is_heard = follower.was_unfenced;
+                        }
                     }
                 }
             }
@@ -157,9 +163,7 @@ impl Leader {
     fn proposed(&self, are_in: impl Fn(&FollowerProgress) -> bool) -> Vec<ProposedMember> {
         let own = ProposedMember { broker: self.this_broker, broker_epoch: BrokerEpoch::UNKNOWN };
         let members = self.followers.iter().filter(|follower| are_in(follower));
-        let members =
-            members.map(|f| ProposedMember { broker: f.broker, broker_epoch: f.broker_epoch });
-        std::iter::once(own).chain(members).collect()
+        std::iter::once(own).chain(members.map(FollowerProgress::as_member)).collect()
     }
 
     /// Whether a follower holds all that is committed, and all that earlier leaderships left: the
