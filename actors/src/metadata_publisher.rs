@@ -217,6 +217,11 @@ impl PublisherState {
         newer: &ClusterImage,
     ) {
         let broker = &self.arguments.broker;
+        for (key, follower) in delta.taken_out_and_active(broker.id, older, newer) {
+            if let Some(place) = broker.partitions.find(key) {
+                tell_of_lifted_fence(&place, follower);
+            }
+        }
         let lifted = |id: &&BrokerId| newer.is_active(**id) && !older.is_active(**id);
         let lifted: Vec<_> = delta.brokers.iter().filter(lifted).copied().collect();
         if lifted.is_empty() {
@@ -228,8 +233,7 @@ impl PublisherState {
                 continue;
             }
             for follower in lifted.iter().filter(|follower| decided.is_assigned(**follower)) {
-                let message = LeadingMessage::FollowerUnfenced(*follower);
-                let _ = place.replica.send(PartitionReplicaMessage::Leading(message));
+                tell_of_lifted_fence(&place, *follower);
             }
         }
     }
@@ -255,4 +259,9 @@ impl PublisherState {
             }
         }
     }
+}
+
+fn tell_of_lifted_fence(place: &PartitionPlace, follower: BrokerId) {
+    let message = LeadingMessage::FollowerUnfenced(follower);
+    let _ = place.replica.send(PartitionReplicaMessage::Leading(message));
 }

@@ -148,6 +148,33 @@ impl ImageDelta {
         }
     }
 
+    /// Followers that are no longer in sync with what `leader` leads, and that are not fenced: a fence
+    /// that took them out has been lifted between the two images, so neither shows it.
+    #[must_use]
+    pub fn taken_out_and_active(
+        &self,
+        leader: BrokerId,
+        older: &ClusterImage,
+        newer: &ClusterImage,
+    ) -> Vec<(PartitionKey, BrokerId)> {
+        let mut found = Vec::new();
+        for key in &self.partitions {
+            let (Some(before), Some(after)) = (older.partition(*key), newer.partition(*key)) else {
+                continue;
+            };
+            if after.leader != Some(leader) {
+                continue;
+            }
+            let is_out = |broker: &&BrokerId| {
+                after.is_assigned(**broker)
+                    && !after.is_in_sync(**broker)
+                    && newer.is_active(**broker)
+            };
+            found.extend(before.isr.iter().filter(is_out).map(|broker| (*key, *broker)));
+        }
+        found
+    }
+
     /// What `broker` must do about its replicas, in the order of topic ids and partitions; those
     /// to remove come first, because a topic may have been made again under the same name.
     #[must_use]
@@ -191,3 +218,6 @@ fn changed_key<'map, K, V>(item: &DiffItem<'map, 'map, K, V>) -> &'map K {
         DiffItem::Update { old: (key, _), .. } => key,
     }
 }
+
+#[cfg(test)]
+mod tests;
