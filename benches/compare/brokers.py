@@ -1,4 +1,4 @@
-"""The two brokers under comparison: how each is started, stopped and looked at."""
+"""The brokers under comparison, alone or as a cluster: how they are started, stopped and looked at."""
 import os
 import re
 import shutil
@@ -6,11 +6,15 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 TICKS = os.sysconf("SC_CLK_TCK")
+# whoever is told to end stops its brokers first
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 # Kafka's own defaults for a server; the heap is what its start script gives.
 JAVA = ["java", "-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
         "-XX:InitiatingHeapOccupancyPercent=35", "-Djava.awt.headless=true",
@@ -23,51 +27,69 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers_metadata(port):
-    """Whether a Metadata request (v1, no topics) is answered with at least one broker."""
+def brokers_known(port):
+    """How many brokers the answer to a Metadata request (v1, no topics) names; 0 without one."""
     body = struct.pack(">hhihi", 3, 1, 1, -1, 0)
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
             connection.sendall(struct.pack(">i", len(body)) + body)
             head = connection.recv(12, socket.MSG_WAITALL)
-            return len(head) == 12 and struct.unpack(">iii", head)[2] > 0
+            return struct.unpack(">iii", head)[2] if len(head) == 12 else 0
     except OSError:
-        return False
+        return 0
+
+
+def wait_until(what, condition, seconds=120, pause=0.05):
+    """Waits until the condition holds; returns the seconds that it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
+        time.sleep(pause)
+    return time.monotonic() - began
 
 
 class Broker:
-    """A process with a data directory and a port."""
+    """A process with a data directory and ports: for clients, for other nodes, for administration."""
 
     name, plain, flush = "", {}, {}
 
-    def __init__(self, home):
-        self.home, self.port, self.process = f"{home}/{self.name}", free_port(), None
-        self.bootstrap = f"127.0.0.1:{self.port}"
+    def __init__(self, home, number, settings):
+        self.settings = settings
+        self.number, self.home, self.process = number, f"{home}/{self.name}-{number}", None
+        self.port, self.peer_port, self.admin_port = free_port(), free_port(), free_port()
+        self.listener = f"PLAINTEXT://127.0.0.1:{self.port}"
         shutil.rmtree(self.home, ignore_errors=True)
         os.makedirs(self.home)
-        self.prepare()
 
-    def prepare(self):
+    def prepare(self, all_brokers):
         """What has to be done once before the first start."""
+        self.all = all_brokers
 
     def start(self):
-        """Starts the process; returns the seconds until a client is answered."""
-        log = open(f"{self.home}/log", "ab")
-        began = time.monotonic()
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                        stderr=log)
-        while not answers_metadata(self.port):
-            assert self.process.poll() is None, f"{self.name} ended: see {self.home}/log"
-            assert time.monotonic() - began < 120, f"{self.name} does not answer"
-            time.sleep(0.001)
-        took = time.monotonic() - began
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
-        return took
+        with open(f"{self.home}/log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
 
-    def stop(self):
+    def is_up(self):
+        """Whether clients are told of all brokers."""
+        assert self.process.poll() is None, f"{self.name} ended: see {self.home}/log"
+        return brokers_known(self.port) == len(self.all)
+
+    def ask_to_stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(120)
+
+    def stop(self):
+        self.ask_to_stop()
+        self.wait_for_end()
+
+    def wait_for_end(self, seconds=120):
+        if self.process:
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:  # is seen in its log, and must not stay behind
+                self.process.kill()
+                self.process.wait()
 
     def cpu_seconds(self):
         fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
@@ -77,16 +99,6 @@ class Broker:
         smaps = open(f"/proc/{self.process.pid}/smaps_rollup").read()
         return int(re.search(r"Pss:\s+(\d+)", smaps).group(1)) / 1024
 
-    def create(self, topic, partitions, flush):
-        settings = self.flush if flush else self.plain
-        created = self.admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])
-        created[topic].result(60)
-        time.sleep(0.5)
-        return topic
-
-    def delete(self, topic):
-        self.admin.delete_topics([topic])[topic].result(60)
-
 
 class Callboard(Broker):
     name = "callboard"
@@ -94,9 +106,17 @@ class Callboard(Broker):
     flush = {"callboard.flush.before.ack": "true"}
 
     def command(self):
-        return [os.environ["INTEROP_BROKER"], "serve", "--data-dir", f"{self.home}/data",
-                "--listeners", f"PLAINTEXT://{self.bootstrap}",
-                "--admin-listener", f"127.0.0.1:{free_port()}"]
+        command = [os.environ["INTEROP_BROKER"], "serve", "--data-dir", f"{self.home}/data",
+                   "--listeners", self.listener,
+                   "--admin-listener", f"127.0.0.1:{self.admin_port}"]
+        for key, value in self.settings.items():
+            command += ["--set", f"{key}={value}"]
+        if len(self.all) == 1:
+            return command
+        founder = f"127.0.0.1:{self.all[0].peer_port}"
+        return [*command, "--node-id", str(self.number), "--set", "min.insync.replicas=2",
+                "--cluster-listener", f"127.0.0.1:{self.peer_port}",
+                *(["--new-cluster"] if self is self.all[0] else ["--join", founder])]
 
 
 class Kafka(Broker):
@@ -104,15 +124,20 @@ class Kafka(Broker):
     plain = {}
     flush = {"flush.messages": "1"}
 
-    def prepare(self):
-        controller = free_port()
+    def prepare(self, all_brokers):
+        super().prepare(all_brokers)
+        replicas = min(3, len(all_brokers))
+        voters = ",".join(f"{broker.number}@127.0.0.1:{broker.peer_port}" for broker in all_brokers)
         settings = {
-            "process.roles": "broker,controller", "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller}",
+            "process.roles": "broker,controller", "node.id": self.number,
+            "controller.quorum.voters": voters,
+            "listeners": f"{self.listener},CONTROLLER://127.0.0.1:{self.peer_port}",
             "controller.listener.names": "CONTROLLER", "log.dirs": f"{self.home}/data",
-            "offsets.topic.replication.factor": 1, "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1, "group.initial.rebalance.delay.ms": 0}
+            "min.insync.replicas": replicas // 2 + 1,
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": replicas // 2 + 1,
+            "group.initial.rebalance.delay.ms": 0, **self.settings}
         with open(f"{self.home}/server.properties", "w") as file:
             file.writelines(f"{key}={value}\n" for key, value in settings.items())
         self.java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c",
@@ -125,3 +150,73 @@ class Kafka(Broker):
     def command(self):
         return JAVA + ["-cp", os.environ["KAFKA_JARS"], "kafka.Kafka",
                        f"{self.home}/server.properties"]
+
+
+class Cluster:
+    """One broker or several of one kind; a topic has a replica on each, up to three."""
+
+    def __init__(self, kind, home, nodes=1, settings=None):
+        self.name, self.kind, self.replicas = kind.name, kind, min(3, nodes)
+        self.brokers = [kind(home, number, settings or {}) for number in range(1, nodes + 1)]
+        self.bootstrap = ",".join(f"127.0.0.1:{broker.port}" for broker in self.brokers)
+        self.admin = None
+        for broker in self.brokers:
+            broker.prepare(self.brokers)
+
+    def start(self):
+        """Starts the processes; returns the seconds until each tells clients of all."""
+        began = time.monotonic()
+        for broker in self.brokers:
+            broker.start()
+        for broker in self.brokers:
+            wait_until(f"{self.name} {broker.number} is up", broker.is_up, pause=0.001)
+        took = time.monotonic() - began
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
+        return took
+
+    def stop(self):
+        for broker in self.brokers:
+            broker.ask_to_stop()
+        for broker in self.brokers:
+            broker.wait_for_end()
+
+    def cpu_seconds(self):
+        return sum(broker.cpu_seconds() for broker in self.brokers)
+
+    def memory_mib(self):
+        return sum(broker.memory_mib() for broker in self.brokers)
+
+    def create(self, topic, partitions, flush):
+        """A topic that flushes before the ack or does not; returns when all replicas are in sync."""
+        settings = self.kind.flush if flush else self.kind.plain
+        new = NewTopic(topic, partitions, self.replicas, config=settings)
+        wait_until(f"{topic} is created", lambda: self.is_created(new), 60, 0.2)
+        wait_until(f"{topic} is in sync", lambda: self.in_sync(topic) == partitions, 60)
+        time.sleep(0.5)
+        return topic
+
+    def is_created(self, new):
+        """Asks for the topic; an answer that got lost on a busy machine is asked for again."""
+        try:
+            self.admin.create_topics([new])[new.topic].result(60)
+        except KafkaException as error:
+            return error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+        return True
+
+    def delete(self, topic):
+        self.admin.delete_topics([topic])[topic].result(60)
+
+    def partitions(self, topic):
+        """The topic's partitions as a broker describes them, in order; none while it is unknown."""
+        known = self.admin.list_topics(topic, timeout=60).topics[topic].partitions
+        return [known[index] for index in sorted(known)]
+
+    def in_sync(self, topic):
+        """How many partitions have a leader and all their replicas in sync."""
+        return sum(partition.leader >= 0 and len(partition.isrs) == self.replicas
+                   for partition in self.partitions(topic))
+
+    def leader_ports(self, topic):
+        """Where the leader of each partition answers clients."""
+        ports = {broker.number: broker.port for broker in self.brokers}
+        return [ports[partition.leader] for partition in self.partitions(topic)]

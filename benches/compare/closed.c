@@ -1,9 +1,10 @@
 // Closed loop on raw sockets: every connection has one Produce (v3) of one record in flight.
 // It measures the broker and not a client library.
 //
-//   closed HOST PORT TOPIC PARTITIONS CONNECTIONS SECONDS SIZE ACKS
+//   closed HOST PORTS TOPIC PARTITIONS CONNECTIONS SECONDS SIZE ACKS
 //
-// Connection i writes to partition i % PARTITIONS. Prints JSON: all acks, acks per second, latency in ms
+// Connection i writes to partition i % PARTITIONS. PORTS, separated by commas, are where the leaders of
+// the partitions answer, in turn; a single one leads all. Prints JSON: all acks, acks per second, latency in ms
 // (p50, p99, p99.9), errors. The first second is not counted.
 // Build: gcc -O2 closed.c -o closed
 #include <arpa/inet.h>
@@ -121,6 +122,14 @@ static int read_answer(connection *c) {
   return c->got >= 4 && c->got >= (int)ntohl(length) + 4;
 }
 
+// The port of a partition's leader: of the list, in turn.
+static int port_of(const char *ports, int partition) {
+  int count = 1;
+  for (const char *c = ports; *c; c++) count += *c == ',';
+  for (int skip = partition % count; skip > 0; skip--) ports = strchr(ports, ',') + 1;
+  return atoi(ports);
+}
+
 static int error_code(const connection *c, const char *topic) {
   int16_t code; // behind length, correlation, topics, name, partitions, partition
   memcpy(&code, c->answer + 4 + 4 + 4 + 2 + strlen(topic) + 4 + 4, 2);
@@ -140,7 +149,7 @@ int main(int count, char **argument) {
     connection *c = &all[i];
     c->request = malloc(size + 512);
     c->length = build_request(c->request, topic, i % partitions, size, atoi(argument[8]));
-    open_connection(c, argument[1], atoi(argument[2]), epoll);
+    open_connection(c, argument[1], port_of(argument[2], i % partitions), epoll);
   }
   double warm = now() + 1, end = warm + seconds;
   for (int i = 0; i < connections; i++) send_request(&all[i]);
