@@ -7,10 +7,12 @@
 //! - A failed write has written a part.
 //! - [`FaultyStorage::cut_power_after`] stops the disk after so many changes, so that a test can
 //!   visit every point of a run.
+//! - [`FaultyStorage::hang`] lets writes and flushes wait, until the disk is healed.
 //!
 //! Clones share the disk. The same calls with the same seed give the same disk.
 
 mod disk;
+mod hang;
 mod tree;
 
 use std::fmt;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::disk::Disk;
+use self::hang::Hang;
 use crate::storage::{DirectoryEntry, OpenMode, Storage, StorageFile, StorageLock};
 
 /// The operations that can be made to fail.
@@ -46,6 +49,7 @@ pub enum FaultyOperation {
 #[derive(Clone)]
 pub struct FaultyStorage {
     disk: Arc<Mutex<Disk>>,
+    hang: Arc<Hang>,
 }
 
 impl fmt::Debug for FaultyStorage {
@@ -58,23 +62,38 @@ impl FaultyStorage {
     /// An empty disk; `seed` decides what every power cut loses.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { disk: Arc::new(Mutex::new(Disk::new(seed))) }
+        Self { disk: Arc::new(Mutex::new(Disk::new(seed))), hang: Arc::default() }
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The disk for something that changes it, once it answers.
+    fn disk_to_change(&self) -> MutexGuard<'_, Disk> {
+        self.hang.wait();
+        self.disk()
+    }
+
     /// The power goes and comes back: what was not flushed is lost, kept or torn. Files and locks
     /// held before are dead.
     pub fn power_cut(&self) {
         self.disk().power_cut();
+        self.hang.end();
     }
 
     /// The process dies and another one comes: files and locks held before are dead, but nothing is
     /// lost that could be read. It is not flushed by that either.
     pub fn kill(&self) {
         self.disk().kill();
+        self.hang.end();
+    }
+
+    /// From now on whatever changes the disk blocks its thread, until [`FaultyStorage::heal`],
+    /// [`FaultyStorage::kill`] or [`FaultyStorage::power_cut`]. What is there can be read meanwhile.
+    /// Not for a storage whose work runs on the thread that is to heal it.
+    pub fn hang(&self) {
+        self.hang.begin();
     }
 
     /// After so many more changes (writes, truncations, flushes, and whatever changes a directory)
@@ -100,9 +119,10 @@ impl FaultyStorage {
         self.disk().fail(operation, skip, times, kind);
     }
 
-    /// Ends all failing on demand, and calls a power cut off that has not come yet.
+    /// Ends all failing on demand and hanging, and calls a power cut off that has not come yet.
     pub fn heal(&self) {
         self.disk().heal();
+        self.hang.end();
     }
 
     /// How many bytes all files together may have; a write beyond fills the disk and fails.
@@ -131,7 +151,8 @@ impl FaultyStorage {
 
 impl Storage for FaultyStorage {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
-        let mut disk = self.disk();
+        let creates = matches!(mode, OpenMode::Create | OpenMode::CreateNew);
+        let mut disk = if creates { self.disk_to_change() } else { self.disk() };
         let inode = disk.open(path, mode)?;
         let (storage, boot) = (self.clone(), disk.boot());
         let writable = mode != OpenMode::Read;
@@ -170,23 +191,23 @@ impl Storage for FaultyStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk().rename(from, to)
+        self.disk_to_change().rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk().remove(path)
+        self.disk_to_change().remove(path)
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        self.disk().sync_directory(directory)
+        self.disk_to_change().sync_directory(directory)
     }
 
     fn create_directories(&self, directory: &Path) -> io::Result<()> {
-        self.disk().create_directories(directory)
+        self.disk_to_change().create_directories(directory)
     }
 
     fn remove_directory_tree(&self, directory: &Path) -> io::Result<()> {
-        self.disk().remove_directory_tree(directory)
+        self.disk_to_change().remove_directory_tree(directory)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn StorageLock>> {
@@ -212,8 +233,17 @@ impl FaultyFile {
         if disk.boot() == self.boot { Ok(disk) } else { Err(io::ErrorKind::NotConnected.into()) }
     }
 
+    fn disk_to_change(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let disk = self.storage.disk_to_change();
+        if disk.boot() == self.boot { Ok(disk) } else { Err(io::ErrorKind::NotConnected.into()) }
+    }
+
     fn disk_for_writing(&self) -> io::Result<MutexGuard<'_, Disk>> {
-        if self.writable { self.disk() } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        if self.writable {
+            self.disk_to_change()
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
     }
 }
 
@@ -245,7 +275,7 @@ impl StorageFile for FaultyFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk()?.sync_data(self.inode)
+        self.disk_to_change()?.sync_data(self.inode)
     }
 }
 
