@@ -134,6 +134,8 @@ pub struct BrokerState {
     pub registration: BrokerRegistration,
     /// Whether it has said that it is about to stop: it keeps its followers, and leads nothing.
     pub is_shutting_down: bool,
+    /// Whether it has said that its disk does not answer: others lead what they can.
+    pub has_hung_disk: bool,
 }
 
 impl BrokerState {
@@ -158,7 +160,7 @@ impl BrokerState {
     /// Whether it may lead and may join an ISR.
     #[must_use]
     pub const fn is_active(&self) -> bool {
-        !self.registration.fenced && !self.is_shutting_down
+        !self.registration.fenced && !self.is_shutting_down && !self.has_hung_disk
     }
 
     /// What clients of the listener are told; `None` if the broker has no such listener.

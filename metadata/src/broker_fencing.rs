@@ -1,4 +1,4 @@
-//! Brokers that fall silent, come back, and stop in order.
+//! Brokers that fall silent, come back, stop in order, and whose disk hangs.
 
 use protocol::{BrokerEpoch, BrokerId};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub struct Heartbeat {
     pub wants_fence: bool,
     /// Whether it wants to stop in order.
     pub wants_to_stop: bool,
+    /// Whether its disk does not answer: it keeps neither leaderships nor places in ISRs that
+    /// others could have.
+    pub disk_hangs: bool,
 }
 
 /// What it is told.
@@ -36,7 +39,7 @@ pub struct HeartbeatAnswer {
 
 impl Controller {
     /// A broker is alive. It is unfenced once it has caught up, unless it wants otherwise; and one
-    /// that wants to stop hands over what it leads.
+    /// that wants to stop, or whose disk hangs, hands over what it leads.
     ///
     /// # Errors
     /// The sender is not the present registration of the broker.
@@ -44,6 +47,7 @@ impl Controller {
         let Heartbeat { broker, broker_epoch, .. } = *heartbeat;
         let state = self.registered(broker, broker_epoch)?;
         let (was_fenced, was_stopping) = (state.is_fenced(), state.is_shutting_down);
+        self.note_disk(heartbeat, state.has_hung_disk)?;
         if heartbeat.wants_fence && !was_fenced {
             self.fence_broker(broker, broker_epoch)?;
         } else if heartbeat.wants_to_stop && !was_stopping {
@@ -95,10 +99,7 @@ impl Controller {
         }
         self.attempt(|controller| {
             controller.decide(MetadataRecord::BrokerUnfenced { broker, broker_epoch })?;
-            for key in controller.replicas_where(broker, |state| state.leader.is_none()) {
-                controller.settle(key, |transition| transition)?;
-            }
-            Ok(())
+            controller.lead_what_nobody_leads(broker)
         })
     }
 
@@ -106,15 +107,46 @@ impl Controller {
     fn stop_broker(&mut self, broker: BrokerId, broker_epoch: BrokerEpoch) -> Result<(), Refusal> {
         self.attempt(|controller| {
             controller.decide(MetadataRecord::BrokerShuttingDown { broker, broker_epoch })?;
-            let image = controller.image().clone();
-            let shared = controller.replicas_where(broker, |state| {
-                state.is_in_sync(broker) && state.isr.iter().any(|b| image.is_active(*b))
-            });
-            for key in shared {
-                controller.settle(key, |transition| transition.leave_isr(broker))?;
-            }
-            Ok(())
+            controller.leave_to_others(broker)
         })
+    }
+
+    /// Takes note of what a broker says of its disk. The last active broker stays what it is:
+    /// nobody could take over, and whoever waits for it waits for the disk in any case.
+    fn note_disk(&mut self, heartbeat: &Heartbeat, was_hung: bool) -> Result<(), Refusal> {
+        let Heartbeat { broker, broker_epoch, disk_hangs, .. } = *heartbeat;
+        let has_others = || self.image().active_brokers().any(|other| other.id() != broker);
+        match (was_hung, disk_hangs) {
+            (false, true) if has_others() => self.attempt(|controller| {
+                controller.decide(MetadataRecord::BrokerDiskHung { broker, broker_epoch })?;
+                controller.leave_to_others(broker)
+            }),
+            (true, false) => self.attempt(|controller| {
+                controller.decide(MetadataRecord::BrokerDiskAnswered { broker, broker_epoch })?;
+                controller.lead_what_nobody_leads(broker)
+            }),
+            (false, _) | (true, true) => Ok(()),
+        }
+    }
+
+    /// A broker that is not active any more leaves every ISR in which somebody active stays.
+    fn leave_to_others(&mut self, broker: BrokerId) -> Result<(), Refusal> {
+        let image = self.image().clone();
+        let shared = self.replicas_where(broker, |state| {
+            state.is_in_sync(broker) && state.isr.iter().any(|b| image.is_active(*b))
+        });
+        for key in shared {
+            self.settle(key, |transition| transition.leave_isr(broker))?;
+        }
+        Ok(())
+    }
+
+    /// A broker is active again: where nobody leads and it can, it does.
+    fn lead_what_nobody_leads(&mut self, broker: BrokerId) -> Result<(), Refusal> {
+        for key in self.replicas_where(broker, |state| state.leader.is_none()) {
+            self.settle(key, |transition| transition)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn leave_every_isr(&mut self, broker: BrokerId) -> Result<(), Refusal> {

@@ -22,8 +22,8 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// The ring for one topic. Brokers that are about to stop are left out; fenced ones may hold
-    /// replicas, since they are expected back, but are the last to be asked.
+    /// The ring for one topic. Brokers that are about to stop are left out; those that are fenced, or
+    /// whose disk hangs, may hold replicas, since they are expected back, but are asked last.
     pub(crate) fn new(image: &ClusterImage, topic_id: TopicId) -> Self {
         let mut racks: BTreeMap<Option<&Arc<str>>, Vec<&Arc<BrokerState>>> = BTreeMap::new();
         for broker in image.brokers().filter(|broker| !broker.is_shutting_down) {
@@ -63,7 +63,7 @@ impl Ring {
                 .min_by_key(|broker| {
                     let rack = &broker.registration.rack;
                     let same = chosen.iter().filter(|b| b.registration.rack == *rack).count();
-                    (broker.is_fenced(), same)
+                    (!broker.is_active(), same)
                 });
             match next {
                 Some(broker) => chosen.push(broker),

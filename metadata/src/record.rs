@@ -125,4 +125,18 @@ pub enum MetadataRecord {
         /// The level; 0 turns it off.
         level: i16,
     },
+    /// A broker's disk does not answer: it may lead nothing new and join no ISR.
+    BrokerDiskHung {
+        /// Which broker.
+        broker: BrokerId,
+        /// Its present registration.
+        broker_epoch: BrokerEpoch,
+    },
+    /// A broker's disk answers again: it may lead and join ISRs.
+    BrokerDiskAnswered {
+        /// Which broker.
+        broker: BrokerId,
+        /// Its present registration.
+        broker_epoch: BrokerEpoch,
+    },
 }

@@ -43,6 +43,8 @@ fn every_record() -> Vec<MetadataRecord> {
         }),
         MetadataRecord::BrokerUnfenced { broker, broker_epoch },
         MetadataRecord::BrokerShuttingDown { broker, broker_epoch },
+        MetadataRecord::BrokerDiskHung { broker, broker_epoch },
+        MetadataRecord::BrokerDiskAnswered { broker, broker_epoch },
         MetadataRecord::TopicCreated { topic: topic.clone(), topic_id },
         MetadataRecord::PartitionCreated { key, state },
         MetadataRecord::PartitionChanged { key, state: next },

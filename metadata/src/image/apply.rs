@@ -61,6 +61,12 @@ impl ClusterImage {
             MetadataRecord::BrokerShuttingDown { broker, broker_epoch } => {
                 self.change_broker(*broker, *broker_epoch, |state| state.is_shutting_down = true)
             }
+            MetadataRecord::BrokerDiskHung { broker, broker_epoch } => {
+                self.change_broker(*broker, *broker_epoch, |state| state.has_hung_disk = true)
+            }
+            MetadataRecord::BrokerDiskAnswered { broker, broker_epoch } => {
+                self.change_broker(*broker, *broker_epoch, |state| state.has_hung_disk = false)
+            }
             MetadataRecord::BrokerUnregistered { broker, broker_epoch } => {
                 self.registered(*broker, *broker_epoch)?;
                 self.brokers.remove(broker);
@@ -110,8 +116,9 @@ impl ClusterImage {
         }
         invariants::check_registration(registration)?;
         self.next_broker_epoch = self.next_broker_epoch.max(broker_epoch.next());
-        let state = BrokerState { registration: registration.clone(), is_shutting_down: false };
-        self.brokers.insert(registration.broker, Arc::new(state));
+        let registration = registration.clone();
+        let state = BrokerState { registration, is_shutting_down: false, has_hung_disk: false };
+        self.brokers.insert(state.id(), Arc::new(state));
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use crate::record::{MetadataRecord, SettingResource};
 /// What differs between two images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageDelta {
-    /// Brokers that registered, left, or were fenced or unfenced.
+    /// Brokers that registered, left, were fenced or unfenced, or whose disk hung or answered.
     pub brokers: BTreeSet<BrokerId>,
     /// Topics that came into being.
     pub topics_created: BTreeMap<TopicId, TopicName>,
@@ -73,6 +73,8 @@ impl ImageDelta {
             MetadataRecord::BrokerFenced { broker, .. }
             | MetadataRecord::BrokerUnfenced { broker, .. }
             | MetadataRecord::BrokerShuttingDown { broker, .. }
+            | MetadataRecord::BrokerDiskHung { broker, .. }
+            | MetadataRecord::BrokerDiskAnswered { broker, .. }
             | MetadataRecord::BrokerUnregistered { broker, .. } => {
                 self.brokers.insert(*broker);
             }

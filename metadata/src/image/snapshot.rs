@@ -56,7 +56,12 @@ fn broker_records(broker: &Arc<BrokerState>) -> impl Iterator<Item = MetadataRec
         broker: broker.id(),
         broker_epoch: broker.epoch(),
     });
-    [MetadataRecord::BrokerRegistered(broker.registration.clone())].into_iter().chain(stopping)
+    let hung = broker.has_hung_disk.then(|| MetadataRecord::BrokerDiskHung {
+        broker: broker.id(),
+        broker_epoch: broker.epoch(),
+    });
+    let registered = MetadataRecord::BrokerRegistered(broker.registration.clone());
+    [registered].into_iter().chain(stopping).chain(hung)
 }
 
 fn topic_records(topic: &Arc<TopicState>) -> impl Iterator<Item = MetadataRecord> {

@@ -42,6 +42,8 @@ pub struct BrokerSettings {
     pub leaders: LeaderSettings,
     /// How replicas follow.
     pub replication: ReplicationSettings,
+    /// How long a write or a flush may take before the disk counts as hung; `None` for ever.
+    pub disk_hang_timeout: Option<Duration>,
     /// How often logs are looked through for segments that may go.
     pub retention_check_interval: Duration,
     /// How long a silent producer's sequence numbers are remembered.
@@ -216,6 +218,7 @@ impl BrokerSettings {
             replication: ReplicationSettings {
                 lag_max: values.duration("replica.lag.time.max.ms"),
             },
+            disk_hang_timeout: values.disk_hang_timeout(),
             retention_check_interval: values.duration("log.retention.check.interval.ms"),
             producer_id_expiration: values.duration("producer.id.expiration.ms"),
         }
@@ -283,6 +286,10 @@ impl<'a> Values<'a> {
             request_read_timeout: self.duration("callboard.request.read.timeout.ms"),
             response_write_timeout: self.duration("callboard.response.write.timeout.ms"),
         }
+    }
+
+    fn disk_hang_timeout(&self) -> Option<Duration> {
+        Some(self.duration("callboard.disk.hang.timeout.ms")).filter(|timeout| !timeout.is_zero())
     }
 
     fn groups(&self) -> GroupSettings {

@@ -122,6 +122,14 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         AtLeast(0),
         "How long a group member without an instance id may stay away after its client closed the connection; 0 means as long as its session lasts.",
     ),
+    // Kafka's waits for as long as the disk does
+    SettingDefinition::new(
+        "callboard.disk.hang.timeout.ms",
+        Int,
+        "1000",
+        AtLeast(0),
+        "How long a write or a flush may take before the disk counts as hung and the node leaves its leaderships to others; 0 means for ever.",
+    ),
     SettingDefinition::new(
         "callboard.quorum.voters",
         Int,

@@ -20,6 +20,10 @@ pub fn record(image: &ClusterImage, record: &MetadataRecord) -> String {
         MetadataRecord::BrokerFenced { broker, .. } => format!("broker {broker} fenced"),
         MetadataRecord::BrokerUnfenced { broker, .. } => format!("broker {broker} unfenced"),
         MetadataRecord::BrokerShuttingDown { broker, .. } => format!("broker {broker} stopping"),
+        MetadataRecord::BrokerDiskHung { broker, .. } => format!("broker {broker}'s disk hung"),
+        MetadataRecord::BrokerDiskAnswered { broker, .. } => {
+            format!("broker {broker}'s disk answered")
+        }
         MetadataRecord::BrokerUnregistered { broker, .. } => format!("broker {broker} gone"),
         MetadataRecord::TopicCreated { topic, .. } => format!("topic {topic} created"),
         MetadataRecord::TopicDeleted { .. } => "topic deleted".to_owned(),

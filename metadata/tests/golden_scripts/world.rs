@@ -194,6 +194,7 @@ impl World {
                 has_caught_up: !arguments.has("behind"),
                 wants_fence: arguments.has("fence"),
                 wants_to_stop: arguments.has("stop"),
+                disk_hangs: arguments.has("hung"),
             };
             diary.push(match self.controller.on_heartbeat(&heartbeat) {
                 Ok(answer) => {

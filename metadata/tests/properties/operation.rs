@@ -23,6 +23,7 @@ pub enum Operation {
         broker: i32,
         wants_to_stop: bool,
         wants_fence: bool,
+        disk_hangs: bool,
     },
     Fence {
         broker: i32,
@@ -108,6 +109,10 @@ fn broker() -> impl Strategy<Value = i32> {
     1..5i32
 }
 
+fn seldom() -> impl Strategy<Value = bool> {
+    proptest::bool::weighted(0.1)
+}
+
 fn operation() -> BoxedStrategy<Operation> {
     prop_oneof![
         6 => of_broker(),
@@ -129,11 +134,12 @@ fn of_broker() -> BoxedStrategy<Operation> {
     prop_oneof![
         6 => (broker(), how, any::<bool>())
             .prop_map(|(broker, how, unfenced)| Operation::Start { broker, how, unfenced }),
-        6 => (broker(), proptest::bool::weighted(0.1), proptest::bool::weighted(0.1)).prop_map(
-            |(broker, wants_to_stop, wants_fence)| Operation::Heartbeat {
+        6 => (broker(), seldom(), seldom(), seldom()).prop_map(
+            |(broker, wants_to_stop, wants_fence, disk_hangs)| Operation::Heartbeat {
                 broker,
                 wants_to_stop,
-                wants_fence
+                wants_fence,
+                disk_hangs
             }
         ),
         4 => broker().prop_map(|broker| Operation::Fence { broker }),

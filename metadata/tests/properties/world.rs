@@ -55,7 +55,7 @@ impl World {
             Operation::Start { broker, how, unfenced } => {
                 self.start(BrokerId(*broker), *how, *unfenced);
             }
-            Operation::Heartbeat { broker, wants_to_stop, wants_fence } => {
+            Operation::Heartbeat { broker, wants_to_stop, wants_fence, disk_hangs } => {
                 let (wants_to_stop, wants_fence) = (*wants_to_stop, *wants_fence);
                 let broker = BrokerId(*broker);
                 let heartbeat = Heartbeat {
@@ -64,6 +64,7 @@ impl World {
                     has_caught_up: true,
                     wants_fence,
                     wants_to_stop,
+                    disk_hangs: *disk_hangs,
                 };
                 drop(self.controller.on_heartbeat(&heartbeat));
             }
