@@ -11,6 +11,9 @@ use crate::node_ports::USUAL_FLUSH_US;
 use crate::sometimes::Sometimes;
 use crate::weather::Place;
 
+/// A disk that is to be slower than that does not answer at all.
+const HANGS_FROM: Duration = Duration::from_secs(2);
+
 /// What can go wrong.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -23,6 +26,7 @@ enum Fault {
     FailFlush,
     FailWrite,
     FillDisk,
+    /// It takes its time, or does not answer until it is mended.
     SlowDisk,
     ResetConnections,
     CutFromClients,
@@ -239,8 +243,14 @@ impl Faults {
                 host.disk.set_capacity(Some(0));
             }
             _ => {
-                self.sometimes.met("fault: disk slow");
-                host.pace.set_flush_max(self.chance.millis(50, 3_000));
+                let longest = self.chance.millis(50, 3_000);
+                if longest > HANGS_FROM {
+                    self.sometimes.met("fault: disk hung");
+                    host.pace.set_hangs(true);
+                } else {
+                    self.sometimes.met("fault: disk slow");
+                    host.pace.set_flush_max(longest);
+                }
             }
         }
         self.later(now_ms, 6_000, Repair::Disk(host.node));
@@ -317,4 +327,5 @@ fn mend_disk(host: &Host) {
     host.disk.heal();
     host.disk.set_capacity(None);
     host.pace.set_flush_max(Duration::from_micros(USUAL_FLUSH_US));
+    host.pace.set_hangs(false);
 }

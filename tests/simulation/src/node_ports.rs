@@ -9,6 +9,7 @@ use actors::ports::clock::Clock;
 use actors::ports::rng::Rng;
 use actors::ports::storage_executor::{Job, StorageExecutor};
 use ractor::thread_local::ThreadLocalActorSpawner;
+use tokio::sync::watch;
 
 use crate::chance::Chance;
 use crate::weather::Weather;
@@ -64,14 +65,21 @@ impl Rng for VirtualRng {
 /// How slow a node's disk is. It belongs to the machine and outlives the process.
 pub struct DiskPace {
     delay_us_max: AtomicU64,
+    hangs: watch::Sender<bool>,
     chance: Mutex<Chance>,
 }
 
 impl DiskPace {
     /// A disk of usual speed.
     #[must_use]
-    pub const fn new(chance: Chance) -> Self {
-        Self { delay_us_max: AtomicU64::new(USUAL_FLUSH_US), chance: Mutex::new(chance) }
+    pub fn new(chance: Chance) -> Self {
+        let (delay_us_max, hangs) = (AtomicU64::new(USUAL_FLUSH_US), watch::Sender::new(false));
+        Self { delay_us_max, hangs, chance: Mutex::new(chance) }
+    }
+
+    /// From now on no work begins, or what waits begins.
+    pub fn set_hangs(&self, hangs: bool) {
+        self.hangs.send_replace(hangs);
     }
 
     /// From now on a flush takes up to so long.
@@ -104,14 +112,17 @@ impl PacedExecutor {
     }
 }
 
-fn later(delay: Duration, job: Job) {
+fn later(pace: &DiskPace, delay: Duration, job: Job) {
     // a job that panics ends alone, as on the real threads
     let run = || drop(catch_unwind(AssertUnwindSafe(job)));
-    if delay < Duration::from_millis(1) {
+    let mut hangs = pace.hangs.subscribe();
+    if delay < Duration::from_millis(1) && !*hangs.borrow() {
         return run();
     }
     tokio::spawn(async move {
         tokio::time::sleep(delay).await;
+        // a disk that is gone answers nobody, and nobody waits for it
+        let _ = hangs.wait_for(|hangs| !hangs).await;
         run();
     });
 }
@@ -122,10 +133,14 @@ impl StorageExecutor for PacedExecutor {
     }
 
     fn flush(&self, job: Job) {
-        later(self.pace.draw(1), job);
+        later(&self.pace, self.pace.draw(1), job);
     }
 
     fn run(&self, job: Job) {
-        later(self.pace.draw(3), job);
+        later(&self.pace, self.pace.draw(3), job);
+    }
+
+    fn jobs_wait_for_the_disk(&self) -> bool {
+        true
     }
 }
