@@ -5,8 +5,9 @@
 //! is stuck. A restart keeps nothing and listens again on the same socket. Bounded by what HTTP
 //! clients may hold open. It changes nothing.
 //!
-//! `/metrics` OpenMetrics text · `/healthz` the process lives · `/readyz` it is registered and its
-//! partitions have come up · `/tree` the live tree as JSON · `/cluster/tree` those of all nodes.
+//! `/metrics` OpenMetrics text · `/healthz` the process lives · `/readyz` it is registered, its
+//! partitions have come up and its disk answers · `/tree` the live tree as JSON · `/cluster/tree`
+//! those of all nodes.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -122,6 +123,7 @@ async fn metrics(State(arguments): State<AdminArguments>) -> Response {
     metrics.partitions.set(gauge(arguments.broker.partitions.count()));
     metrics.replication.read(&arguments.broker);
     metrics.quorum.read(&arguments.broker.quorum.view());
+    metrics.disk.read(&arguments.broker);
     metrics.request_memory.set(gauge(arguments.broker.request_memory.held_bytes()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match metrics.encode() {
@@ -134,6 +136,9 @@ async fn readyz(State(arguments): State<AdminArguments>) -> Response {
     let broker = &arguments.broker;
     if !broker.registration.epoch().is_known() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not registered yet\n").into_response();
+    }
+    if broker.file_work.is_hung() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the disk does not answer\n").into_response();
     }
     let starting = partitions_starting(broker);
     if starting > 0 {

@@ -19,6 +19,7 @@ use crate::client_session::deadline::ConnectionDeadlines;
 use crate::client_session::fetch_sessions::FetchTopicKey;
 use crate::controller::ControllerMessage;
 use crate::departures::Departures;
+use crate::file_work::FileWork;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::lost_links::LostLinks;
@@ -147,6 +148,8 @@ pub struct Broker {
     pub bounds: Bounds,
     /// The world.
     pub ports: Ports,
+    /// What the disk is doing, and whether it has stopped answering.
+    pub file_work: FileWork,
     /// What the cluster has agreed on.
     pub image: ImageCell,
     /// The settings in force, as the image has them.
@@ -211,6 +214,30 @@ impl Broker {
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         self.lifeline.is_torn() && self.image.image.load().brokers().nth(1).is_some()
+    }
+
+    /// Whether the disk hangs and others could lead the partition: it is as good as theirs.
+    #[must_use]
+    pub fn leaves_to_others(&self, state: &PartitionState) -> bool {
+        let image = &self.image.image;
+        let has_heir = || {
+            let image = image.load();
+            state.isr.iter().any(|member| *member != self.id && image.is_active(*member))
+        };
+        self.file_work.is_hung() && has_heir()
+    }
+
+    /// What was decided last about a partition: the controller may have told this node before its
+    /// image shows it, and while the disk hangs the image stands still.
+    #[must_use]
+    pub fn newest_state(
+        &self,
+        key: PartitionKey,
+        published: &Arc<PartitionState>,
+    ) -> Arc<PartitionState> {
+        let told = self.partitions.find(key).map(|place| place.decided());
+        let newer = told.filter(|told| told.partition_epoch > published.partition_epoch);
+        newer.unwrap_or_else(|| Arc::clone(published))
     }
 
     /// The topic that a fetch names.

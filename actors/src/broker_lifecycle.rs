@@ -1,5 +1,6 @@
 //! One per node: registers this start of the process with the controller, so that it leads under new
-//! epochs, says that it is alive, and has its leaderships handed over before the node stops.
+//! epochs, says that it is alive, and has its leaderships handed over before the node stops and
+//! while its disk hangs.
 //!
 //! Supervised by `cluster`, last of the rest_for_one: when anything that it stands on restarts, it
 //! registers again, which the controller takes as the same process. Sent to by itself, and by the
@@ -22,6 +23,7 @@ use metadata::{HeartbeatAnswer, RegisterBroker};
 use protocol::{BrokerEpoch, ErrorCode};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -41,6 +43,8 @@ pub enum LifecycleMessage {
     Registered(Result<Result<BrokerEpoch, Refused>, NotAgreed>),
     /// From itself: say that this node is alive.
     HeartbeatDue,
+    /// From its watch: the disk stopped answering, or answers again.
+    DiskChanged,
     /// From the controller: it heard.
     Heard {
         /// When the heartbeat was sent.
@@ -82,6 +86,22 @@ pub struct LifecycleState {
     has_heartbeats: bool,
     /// Who waits until the node may stop; `None` while it does not want to.
     stopping: Option<Vec<oneshot::Sender<()>>>,
+    _follows_disk: FollowsDisk,
+}
+
+/// The task that tells of the disk; it ends with the lifecycle.
+struct FollowsDisk(AbortHandle);
+
+impl Drop for FollowsDisk {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn follow_disk(mut hung: watch::Receiver<bool>, myself: ActorRef<LifecycleMessage>) {
+    while hung.changed().await.is_ok() {
+        let _ = myself.cast(LifecycleMessage::DiskChanged);
+    }
 }
 
 impl Actor for BrokerLifecycle {
@@ -98,7 +118,9 @@ impl Actor for BrokerLifecycle {
         arguments.request.last_use = arguments.directory.begin(own).await?;
         myself.cast(LifecycleMessage::RegistrationDue)?;
         let (is_registering, has_heartbeats, stopping) = (false, false, None);
-        Ok(LifecycleState { arguments, is_registering, has_heartbeats, stopping })
+        let follow = follow_disk(arguments.broker.file_work.subscribe(), myself);
+        let _follows_disk = FollowsDisk(tokio::spawn(follow).abort_handle());
+        Ok(LifecycleState { arguments, is_registering, has_heartbeats, stopping, _follows_disk })
     }
 
     async fn handle(
@@ -111,6 +133,7 @@ impl Actor for BrokerLifecycle {
             LifecycleMessage::RegistrationDue => state.on_registration_due(&myself),
             LifecycleMessage::Registered(answer) => state.on_registered(answer, &myself),
             LifecycleMessage::HeartbeatDue => state.on_heartbeat_due(&myself),
+            LifecycleMessage::DiskChanged => state.on_disk_changed(&myself),
             LifecycleMessage::Heard { sent, answer } => state.on_heard(sent, answer, &myself),
             LifecycleMessage::Stop { reply } => state.on_stop(reply, &myself),
         }
@@ -177,6 +200,13 @@ impl LifecycleState {
         self.send_heartbeat(myself);
     }
 
+    /// The controller hears of it at once, and with every heartbeat as long as it lasts.
+    fn on_disk_changed(&self, myself: &ActorRef<LifecycleMessage>) {
+        if self.has_heartbeats {
+            self.send_heartbeat(myself);
+        }
+    }
+
     fn send_heartbeat(&self, myself: &ActorRef<LifecycleMessage>) {
         let broker = self.broker();
         let broker_epoch = broker.registration.epoch();
@@ -187,6 +217,7 @@ impl LifecycleState {
             has_caught_up: own == Some(broker_epoch),
             wants_fence: false,
             wants_to_stop: self.stopping.is_some(),
+            disk_hangs: broker.file_work.is_hung(),
         };
         let sent = Instant::now();
         let answer = ask(&broker.controller, question::Heartbeat { heartbeat });

@@ -317,6 +317,9 @@ fn partition_of(
     let index = coordinator_partition(group_id.as_str(), topic.partition_count())
         .ok_or(ErrorCode::NotCoordinator)?;
     let place = broker.place_of(topic, index).map_err(|_| ErrorCode::NotCoordinator)?;
+    if broker.leaves_to_others(&place.decided()) {
+        return Err(ErrorCode::NotCoordinator);
+    }
     Ok((index, place))
 }
 

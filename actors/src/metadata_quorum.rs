@@ -14,6 +14,7 @@
 //! incarnation opens the log when they are gone. It decides nothing about the records.
 
 mod candidacy;
+mod falling_silent;
 mod joining;
 mod opening;
 mod quorum_entry;
@@ -62,6 +63,7 @@ use self::raft_types::{EntryOutcome, QuorumTypes};
 use self::view_watch::ViewWatch;
 use self::voter_changes::VoterChanges;
 use self::voter_keeper::VoterKeeper;
+use crate::file_work::FileWork;
 use crate::metadata_publisher::PublisherMessage;
 use crate::metrics::QuorumMetrics;
 use crate::peer_messages::PeerCaller;
@@ -150,6 +152,8 @@ pub struct QuorumArguments {
     pub cell: QuorumCell,
     /// What is counted of elections.
     pub metrics: QuorumMetrics,
+    /// Whether the disk answers.
+    pub file_work: FileWork,
     /// Who is told of it.
     pub publisher: Address<PublisherMessage>,
 }
@@ -179,11 +183,13 @@ impl Actor for MetadataQuorum {
         let lease = arguments.leases.acquire(arguments.directory.clone(), LEASE_DEADLINE).await?;
         let opened = opening::open(&arguments, lease).await?;
         let raft = opened.raft.clone();
-        let view =
-            ViewWatch::start(raft.metrics(), arguments.cell.clone(), arguments.metrics.clone());
+        let (cell, counted) = (arguments.cell.clone(), arguments.metrics.clone());
+        let hung = arguments.file_work.subscribe();
+        let view = ViewWatch::start(raft.metrics(), cell, counted, hung);
         let (cell, caller) = (arguments.cell.clone(), arguments.caller.clone());
         let changes = VoterChanges::new(raft.clone(), cell, caller);
-        let (voice, guard) = VoiceGuard::publish(QuorumVoice::new(&opened, changes));
+        let (voice, guard) =
+            VoiceGuard::publish(QuorumVoice::new(&opened, changes, &arguments.file_work));
         let mut tasks = spawn_tasks(&arguments, &opened, &voice);
         opening::found(&opened, &arguments).await?;
         tokio::select! {
@@ -294,8 +300,11 @@ fn spawn_tasks(
         caller: arguments.caller.clone(),
         rng: Arc::clone(&arguments.ports.rng),
         metrics: arguments.metrics.clone(),
+        file_work: arguments.file_work.clone(),
     };
     tasks.spawn(candidacy.run());
+    let (cell, hung) = (arguments.cell.clone(), arguments.file_work.subscribe());
+    tasks.spawn(falling_silent::fall_silent(raft.clone(), cell, hung));
     let joining = Joining {
         raft_id,
         directory: arguments.directory_id,

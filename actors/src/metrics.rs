@@ -2,6 +2,7 @@
 //! process do not mix. Gauges that can be read from elsewhere are read when somebody scrapes.
 
 mod controller_metrics;
+mod disk_metrics;
 mod link_metrics;
 mod quorum_metrics;
 mod replication_metrics;
@@ -18,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use protocol::api_key::ApiKey;
 
 pub use self::controller_metrics::{ControllerMetrics, NodeLabel};
+pub use self::disk_metrics::{DirectoryLabel, DiskMetrics};
 pub use self::link_metrics::{LinkEndLabel, LinkLabel, LinkMetrics};
 pub use self::quorum_metrics::QuorumMetrics;
 pub use self::replication_metrics::{FollowerLabel, ReplicationMetrics};
@@ -76,6 +78,8 @@ pub struct Metrics {
     pub quorum: QuorumMetrics,
     /// What this node decided for the cluster, and how it says that it is alive.
     pub controller: ControllerMetrics,
+    /// Whether the disks answer.
+    pub disk: DiskMetrics,
     registry: Mutex<Registry>,
 }
 
@@ -111,6 +115,7 @@ impl Default for Metrics {
             replication: ReplicationMetrics::default(),
             quorum: QuorumMetrics::default(),
             controller: ControllerMetrics::default(),
+            disk: DiskMetrics::default(),
             registry: Mutex::new(Registry::with_prefix("callboard")),
         };
         metrics.register();
@@ -158,6 +163,7 @@ impl Metrics {
         self.replication.register(r.sub_registry_with_prefix("replication"));
         self.quorum.register(r.sub_registry_with_prefix("quorum"));
         self.controller.register(r.sub_registry_with_prefix("controller"));
+        self.disk.register(r.sub_registry_with_prefix("disk"));
     }
 
     /// A node's metrics, those of its links to other nodes among them.

@@ -7,6 +7,7 @@ pub mod net;
 pub mod peers;
 pub mod rng;
 pub mod storage_executor;
+pub mod watched_storage;
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use self::net::{Net, TcpNet};
 use self::peers::{Alone, Peers};
 use self::rng::{OsRng, Rng};
 use self::storage_executor::{StorageExecutor, StorageThreads};
+use self::watched_storage::{WatchedExecutor, WatchedStorage};
+use crate::file_work::FileWork;
 
 /// One implementation of each port.
 #[derive(Clone)]
@@ -49,5 +52,15 @@ impl Ports {
             net: Arc::new(TcpNet::default()),
             peers: Arc::new(Alone),
         })
+    }
+
+    /// The same world with a watch over the disk.
+    #[must_use]
+    pub fn watched(self, work: &FileWork) -> Self {
+        Self {
+            storage: Arc::new(WatchedStorage::new(self.storage, work)),
+            executor: WatchedExecutor::over(self.executor, work),
+            ..self
+        }
     }
 }

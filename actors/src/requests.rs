@@ -1,6 +1,7 @@
 //! From a decoded request to an encoded response: one file per family of APIs.
 
 pub mod api_versions;
+mod awaited_append;
 pub mod cluster;
 pub mod configs;
 pub mod controller_call;

@@ -11,6 +11,7 @@ use crate::admin::{AdminArguments, AdminServer};
 use crate::broker_lifecycle::{BrokerLifecycle, LifecycleArguments};
 use crate::client_listener::{ClientListener, ClientListenerArguments};
 use crate::controller::{ControllerActor, ControllerArguments, ControllerMessage};
+use crate::disk_watch::DiskWatch;
 use crate::group_directory::offsets_expiry::OffsetsExpiry;
 use crate::log_maintenance::{LogMaintenance, MaintenanceArguments};
 use crate::metadata_publisher::{MetadataPublisher, PublisherArguments, PublisherMessage};
@@ -112,12 +113,14 @@ impl TreeParts {
 
 fn maintenance_of(arguments: &MaintenanceArguments) -> SupervisorSpec {
     let (broker, arguments) = (arguments.broker.clone(), arguments.clone());
+    let directory = arguments.directory.path().display().to_string();
     let address = arguments.checkpoints.maintenance().clone();
     let maintain = move |_: &_| (LogMaintenance, arguments.clone());
     SupervisorSpec::new(Strategy::OneForOne)
         .intensity(PATIENCE)
         .child(ChildSpec::addressed_actor("log_maintenance", &address, maintain))
         .child(OffsetsExpiry::child(&broker))
+        .child(DiskWatch::child(&directory, &broker.file_work))
         .child(QuarantineReporter::child(&broker, &broker.quarantine_reporter))
 }
 

@@ -9,15 +9,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use protocol::BrokerId;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use super::question::{Agreed, AnyQuestion, NotAgreed};
 use super::{ControllerMessage, Origin, Reply, remote};
 use crate::broker::Broker;
+use crate::metadata_quorum::{AskQuorum, QuorumAnswer, QuorumView};
+use crate::peer_messages::PeerCaller;
 
 /// How long until another node is asked, or the same again.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// How long another voter may take to say who decides.
+const HEARSAY_DEADLINE: Duration = Duration::from_millis(100);
 
 /// How long one node may take to answer, and how long answers are looked for at all.
 struct Patience {
@@ -84,7 +91,11 @@ async fn look_for(
     let mut views = broker.quorum.subscribe();
     loop {
         let view = Arc::clone(&views.borrow_and_update());
-        match view.leader {
+        let leader = match broker.file_work.is_hung() {
+            true => leader_by_hearsay(broker, &caller, &view).await.or(view.leader),
+            false => view.leader,
+        };
+        match leader {
             Some(leader) if leader == broker.id && view.active_term.is_some() => {
                 return Found::Here;
             }
@@ -110,4 +121,23 @@ async fn look_for(
         // late or gone, the view is looked at again
         let _ = timeout(RETRY, moved).await;
     }
+}
+
+/// Who decides, as the other voters know: while the disk hangs this node's own log stands still, and
+/// who was elected since is not in it.
+async fn leader_by_hearsay(
+    broker: &Broker,
+    caller: &PeerCaller,
+    view: &QuorumView,
+) -> Option<BrokerId> {
+    let others = view.voters.iter().map(|member| member.broker).filter(|id| *id != broker.id);
+    let asked = others.map(|other| async move {
+        let described = caller.ask(other, &AskQuorum::Describe, HEARSAY_DEADLINE).await;
+        let decides = matches!(
+            described,
+            Ok(QuorumAnswer::Described(view)) if view.active_term.is_some()
+        );
+        decides.then_some(other)
+    });
+    join_all(asked).await.into_iter().flatten().next()
 }

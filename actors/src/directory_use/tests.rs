@@ -34,7 +34,7 @@ fn registered(number: u128, epoch: i64) -> Option<Arc<BrokerState>> {
         rack: None,
         fenced: false,
     };
-    Some(Arc::new(BrokerState { registration, is_shutting_down: false }))
+    Some(Arc::new(BrokerState { registration, is_shutting_down: false, has_hung_disk: false }))
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use super::raft_identity::broker_of;
 use super::raft_log::RaftLog;
 use super::raft_types::QuorumTypes;
 use super::{ELECTION_TIMEOUT_MAX_MS, ELECTION_TIMEOUT_MIN_MS, LEASE};
+use crate::file_work::FileWork;
 use crate::metrics::QuorumMetrics;
 use crate::peer_messages::PeerCaller;
 use crate::ports::rng::Rng;
@@ -52,6 +53,8 @@ pub struct Candidacy {
     pub rng: Arc<dyn Rng>,
     /// Counts elections.
     pub metrics: QuorumMetrics,
+    /// Whether the disk answers: who cannot write down its own vote does not stand.
+    pub file_work: FileWork,
 }
 
 type Metrics = RaftMetrics<u64, BasicNode>;
@@ -66,7 +69,7 @@ impl Candidacy {
         let mut links = self.caller.peers.links();
         loop {
             let report = metrics.borrow_and_update().clone();
-            if !may_stand(&report) {
+            if !may_stand(&report) || self.file_work.is_hung() {
                 // a report comes with every tick, and the last one with the end of the library
                 if metrics.changed().await.is_err() {
                     return;

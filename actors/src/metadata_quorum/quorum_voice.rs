@@ -26,6 +26,7 @@ use super::raft_types::{QuorumTypes, entry_place, from_vote, log_id, to_entry, t
 use super::snapshot_file::MetadataSnapshot;
 use super::snapshot_transfer::{IncomingSnapshot, PieceTaken};
 use super::voter_changes::VoterChanges;
+use crate::file_work::FileWork;
 use crate::peer_messages::{AnswerStatus, MessageKind};
 use crate::peer_service::{PeerReply, read, write};
 use crate::ports::peers::PeerIdentity;
@@ -42,15 +43,17 @@ pub struct QuorumVoice {
     changes: VoterChanges,
     incoming: AsyncMutex<IncomingSnapshot>,
     heard: Mutex<Option<Instant>>,
+    file_work: FileWork,
 }
 
 impl QuorumVoice {
     /// The voice of a member.
-    pub fn new(opened: &OpenedQuorum, changes: VoterChanges) -> Self {
+    pub fn new(opened: &OpenedQuorum, changes: VoterChanges, file_work: &FileWork) -> Self {
         let cell = changes.cell.clone();
         let (incoming, heard) = (AsyncMutex::default(), Mutex::new(None));
         let (raft_id, raft) = (opened.identity.raft_id, opened.raft.clone());
-        Self { raft_id, raft, log: opened.log.clone(), cell, changes, incoming, heard }
+        let (log, file_work) = (opened.log.clone(), file_work.clone());
+        Self { raft_id, raft, log, cell, changes, incoming, heard, file_work }
     }
 
     /// Where the quorum is shown.
@@ -175,10 +178,11 @@ impl QuorumVoice {
         Ok(changed.map_or_else(QuorumAnswer::Refused, |()| QuorumAnswer::Changed))
     }
 
-    /// Whether no leader has been heard for the lease, and the candidate misses nothing.
+    /// Whether no leader has been heard for the lease, the candidate misses nothing, and the vote
+    /// could be written down.
     async fn would_vote(&self, last: Option<EntryPlace>) -> bool {
         let is_served = self.heard().is_some_and(|heard| heard.elapsed() <= LEASE);
-        if is_served || self.cell.view().active_term.is_some() {
+        if is_served || self.file_work.is_hung() || self.cell.view().active_term.is_some() {
             return false;
         }
         last.map(log_id) >= self.log.last().await.map(log_id)

@@ -26,12 +26,14 @@ pub struct ViewWatch {
 
 impl ViewWatch {
     /// Begins to show what `metrics` say.
+    /// A leader that stands with others does not count as active while its disk is `hung`.
     pub fn start(
         metrics: watch::Receiver<Metrics>,
         cell: QuorumCell,
         counted: QuorumMetrics,
+        hung: watch::Receiver<bool>,
     ) -> Self {
-        let task = tokio::spawn(follow(metrics, cell.clone(), counted)).abort_handle();
+        let task = tokio::spawn(follow(metrics, cell.clone(), counted, hung)).abort_handle();
         Self { cell, task }
     }
 }
@@ -43,18 +45,33 @@ impl Drop for ViewWatch {
     }
 }
 
-async fn follow(mut metrics: watch::Receiver<Metrics>, cell: QuorumCell, counted: QuorumMetrics) {
+async fn follow(
+    mut metrics: watch::Receiver<Metrics>,
+    cell: QuorumCell,
+    counted: QuorumMetrics,
+    mut hung: watch::Receiver<bool>,
+) {
     let mut leadership = Leadership::default();
     loop {
+        let hangs = *hung.borrow_and_update();
         let view = {
             let report = metrics.borrow_and_update();
             if report.state == ServerState::Leader {
                 counted.on_leads(report.current_term);
             }
-            QuorumView { active_term: leadership.active_term(&report), ..view_of(&report) }
+            let view = view_of(&report);
+            let has_heirs = view.voters.len() > 1;
+            let active = leadership.active_term(&report).filter(|_| !(hangs && has_heirs));
+            QuorumView { active_term: active, ..view }
         };
         cell.show(view);
-        match tokio::time::timeout(SILENCE_MAX, metrics.changed()).await {
+        let reported = tokio::select! {
+            biased;
+            reported = tokio::time::timeout(SILENCE_MAX, metrics.changed()) => reported,
+            // without a report since, the next one is waited for as long again
+            Ok(()) = hung.changed() => continue,
+        };
+        match reported {
             Ok(Ok(())) => {}
             Ok(Err(_)) => break,
             Err(_) => {

@@ -32,6 +32,7 @@ use crate::client_session::deadline::ConnectionDeadlines;
 use crate::controller::{ControllerArguments, Refused};
 use crate::departures::Departures;
 use crate::directory_use::DirectoryUse;
+use crate::file_work::FileWork;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
@@ -60,6 +61,8 @@ const WRITER_IDLE_AFTER: Duration = Duration::from_secs(10);
 pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError> {
     let settings = BrokerSettings::resolve(&ClusterImage::empty(), &given);
     let data = PathBuf::from(&settings.data_directory);
+    let file_work = FileWork::new(settings.disk_hang_timeout);
+    let ports = ports.watched(&file_work);
     let mut directory = LogDirectory::open(ports.storage.clone(), &data, settings.node_id)?;
     let founding = Founding::decide(directory.identity().is_none(), &settings.cluster)?;
     let identified = identify(&mut directory, settings.node_id, &founding, &ports).await?;
@@ -73,6 +76,7 @@ pub async fn open(given: StaticSettings, ports: Ports) -> Result<Node, NodeError
         settings,
         given: Arc::new(given),
         ports,
+        file_work,
         cluster_id,
         listeners,
         admin,
@@ -100,6 +104,7 @@ struct Opening {
     settings: BrokerSettings,
     given: Arc<StaticSettings>,
     ports: Ports,
+    file_work: FileWork,
     cluster_id: metadata::ClusterId,
     listeners: Vec<OpenListener>,
     admin: Option<Arc<std::net::TcpListener>>,
@@ -148,6 +153,7 @@ impl Opening {
             given: Arc::clone(&self.given),
             bounds: self.bounds(),
             ports: self.ports.clone(),
+            file_work: self.file_work.clone(),
             image: ImageCell::default(),
             settings: ArcSwap::from_pointee(self.settings.clone()),
             partitions: PartitionDirectory::default(),
@@ -287,6 +293,7 @@ impl Opening {
             applied: Arc::clone(applied),
             cell: broker.quorum.clone(),
             metrics: broker.metrics.quorum.clone(),
+            file_work: self.file_work.clone(),
             publisher: publisher.clone(),
         }
     }

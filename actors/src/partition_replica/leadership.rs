@@ -112,11 +112,26 @@ impl PartitionReplicaState {
                     // who reads through it goes to the next leader
                     self.arguments.place.close();
                     let _ = writer.cast(SegmentWriterMessage::Drain);
+                    self.leave_lead();
                 }
             }
             // when the log is at hand again, so is the decision
             LogPlace::Retiring | LogPlace::Elsewhere => {}
         }
+    }
+
+    /// Another one leads: whoever waits for an ack goes there, and not only when the writer has
+    /// drained, which takes as long as its disk does.
+    fn leave_lead(&mut self) {
+        let decided = Arc::clone(&self.decided);
+        if decided.leader == Some(self.arguments.this_broker) || self.machine.role() != Role::Leader
+        {
+            return;
+        }
+        if let Err(refusal) = self.machine.on_no_leader(decided.leader_epoch, &mut self.effects) {
+            debug!(partition = %self.arguments.place.name, %refusal, "epoch refused");
+        }
+        self.perform_effects();
     }
 
     /// The writer has written what it was given, and nothing was admitted since.

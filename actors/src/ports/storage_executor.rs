@@ -30,6 +30,12 @@ pub trait StorageExecutor: Send + Sync {
 
     /// Runs any other blocking work. Whoever gives it holds a bound on how much.
     fn run(&self, job: Job);
+
+    /// Whether a job that has not begun waits for the disk, and for nothing else. Threads have
+    /// queues; only where the disk is simulated its slowness may come before the job.
+    fn jobs_wait_for_the_disk(&self) -> bool {
+        false
+    }
 }
 
 /// Runs `work` on the executor and waits for what it gives. `None` if it panicked.

@@ -49,6 +49,11 @@ impl LeaderHints {
         Self { broker: Arc::clone(broker), listener: Arc::clone(listener) }
     }
 
+    /// This node.
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
     /// Adds hints to the answers that need some.
     pub fn add_to_produce(&self, version: i16, response: &mut ProduceResponse) {
         let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
@@ -115,14 +120,11 @@ impl LeaderHints {
         response.node_endpoints = self.endpoints(&image, leaders).map(endpoint).collect();
     }
 
-    /// What was decided last: the controller may have told this node before its image shows it.
+    /// What was decided last.
     fn state_of(&self, topic: Option<&Arc<TopicState>>, index: i32) -> Option<Arc<PartitionState>> {
         let (topic, index) = (topic?, PartitionIndex(index));
         let published = topic.partition(index)?;
-        let place = self.broker.partitions.find(PartitionKey::new(topic.id, index));
-        let told = place.map(|place| place.decided());
-        let newer = told.filter(|told| told.partition_epoch > published.partition_epoch);
-        Some(newer.unwrap_or_else(|| Arc::clone(published)))
+        Some(self.broker.newest_state(PartitionKey::new(topic.id, index), published))
     }
 
     fn endpoints(

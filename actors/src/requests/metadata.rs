@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metadata::{AutoCreation, ClusterImage, PartitionState, TopicState, auto_creation};
+use metadata::{
+    AutoCreation, ClusterImage, PartitionKey, PartitionState, TopicState, auto_creation,
+};
 use protocol::generated::describe_topic_partitions::{
     self as described, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
 };
@@ -148,8 +150,17 @@ impl Picture<'_> {
     }
 
     fn topic(&self, topic: &TopicState) -> MetadataResponseTopic {
-        let describe =
-            |(index, state): (PartitionIndex, &Arc<PartitionState>)| self.partition(index, state);
+        let broker = self.turn.broker;
+        let describe = |(index, state): (PartitionIndex, &Arc<PartitionState>)| {
+            match broker.file_work.is_hung() {
+                // the image stands still while the disk hangs
+                true => {
+                    let key = PartitionKey::new(topic.id, index);
+                    self.partition(index, &broker.newest_state(key, state))
+                }
+                false => self.partition(index, state),
+            }
+        };
         MetadataResponseTopic {
             name: Some(WireString::from(topic.name.as_str())),
             topic_id: topic.id,

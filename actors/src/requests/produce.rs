@@ -19,8 +19,9 @@ use protocol::{Offset, PartitionIndex, TopicId};
 use replication::Acks;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::awaited_append::{AwaitedAppend, Settled};
 use super::leader_hints::LeaderHints;
 use super::produce_batch::{BatchRefusal, check_batch};
 use super::respond_to;
@@ -60,7 +61,7 @@ struct PartitionInFlight {
 
 #[derive(Debug)]
 enum Answer {
-    Awaited(oneshot::Receiver<AppendAnswer>),
+    Awaited(AwaitedAppend),
     Known(PartitionProduceResponse),
 }
 
@@ -147,14 +148,15 @@ impl Turn<'_> {
         &self,
         topic: Result<&Arc<TopicState>, ErrorCode>,
         data: PartitionProduceData,
-    ) -> Result<oneshot::Receiver<AppendAnswer>, BatchRefusal> {
+    ) -> Result<AwaitedAppend, BatchRefusal> {
         if let Some(code) = self.refusal {
             return Err(code.into());
         }
         let place = self.place(topic?, PartitionIndex(data.index))?;
         let batch = data.records.unwrap_or_default();
         let header = check_batch(&batch, &place)?;
-        self.hand_over(&place, batch, header)
+        let answer = self.hand_over(&place, batch, header)?;
+        Ok(AwaitedAppend { answer, place })
     }
 
     fn place(
@@ -166,7 +168,11 @@ impl Turn<'_> {
         if self.broker.is_cut_off() {
             return Err(ErrorCode::NotLeaderOrFollower.into());
         }
-        Ok(self.broker.place_of(topic, index)?)
+        let place = self.broker.place_of(topic, index)?;
+        if self.broker.leaves_to_others(&place.decided()) {
+            return Err(ErrorCode::NotLeaderOrFollower.into());
+        }
+        Ok(place)
     }
 
     fn hand_over(
@@ -221,7 +227,7 @@ impl ProduceInFlight {
         let deadline = self.deadline;
         for topic in &mut self.topics {
             for partition in &mut topic.partitions {
-                partition.settle(deadline, self.acks).await;
+                partition.settle(self.hints.broker(), deadline, self.acks).await;
             }
         }
         self.finish()
@@ -264,30 +270,27 @@ impl TopicInFlight {
 }
 
 impl PartitionInFlight {
-    async fn settle(&mut self, deadline: Instant, acks: Option<Acks>) {
-        let Answer::Awaited(answer) = &mut self.answer else { return };
-        let settled = match acks {
-            Some(Acks::All) => timeout_at(deadline, answer).await,
-            _ => Ok(answer.await),
-        };
-        self.answer = Answer::Known(match settled {
-            Ok(Ok(Ok(place))) => PartitionProduceResponse {
+    async fn settle(&mut self, broker: &Broker, deadline: Instant, acks: Option<Acks>) {
+        let Answer::Awaited(awaited) = &mut self.answer else { return };
+        let deadline = (acks == Some(Acks::All)).then_some(deadline);
+        self.answer = Answer::Known(match awaited.settled(broker, deadline).await {
+            Settled::Answered(Ok(place)) => PartitionProduceResponse {
                 index: self.index,
                 base_offset: place.base_offset.value(),
                 log_append_time_ms: place.log_append_time.unwrap_or(-1),
                 log_start_offset: place.log_start_offset.value(),
                 ..PartitionProduceResponse::default()
             },
-            Ok(Ok(Err(refusal))) => {
+            Settled::Answered(Err(refusal)) => {
                 let message = Some(refusal.to_string());
                 refused(
                     self.index,
                     &BatchRefusal { code: refusal.error_code(), message, record: None },
                 )
             }
-            // the replica ended: it, or another one, leads again in a moment
-            Ok(Err(_)) => refused(self.index, &ErrorCode::NotLeaderOrFollower.into()),
-            Err(_) => refused(self.index, &ErrorCode::RequestTimedOut.into()),
+            // it, or another one, leads again in a moment
+            Settled::Lost => refused(self.index, &ErrorCode::NotLeaderOrFollower.into()),
+            Settled::TimedOut => refused(self.index, &ErrorCode::RequestTimedOut.into()),
         });
     }
 }

@@ -13,21 +13,54 @@ use actors::ports::clock::SystemClock;
 use actors::ports::net::TcpNet;
 use actors::ports::peers::memory_peers::MemoryNetwork;
 use actors::ports::rng::SeededRng;
-use actors::ports::storage_executor::Inline;
+use actors::ports::storage_executor::{Job, StorageExecutor};
 use actors::{Node, StaticSettings};
 use commit_log::FaultyStorage;
 use metadata::{ClusterImage, HostAndPort, PartitionKey, PartitionState, TopicToCreate};
 use protocol::{BrokerId, PartitionIndex};
+use ractor::thread_local::ThreadLocalActorSpawner;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Work is done at once, unless the disk hangs: then when it answers again.
+struct Hangable {
+    hangs: watch::Receiver<bool>,
+}
+
+impl StorageExecutor for Hangable {
+    fn writer_thread(&self, _hash: u64) -> Option<ThreadLocalActorSpawner> {
+        None
+    }
+
+    fn flush(&self, job: Job) {
+        self.run(job);
+    }
+
+    fn run(&self, job: Job) {
+        if !*self.hangs.borrow() {
+            return job();
+        }
+        let mut hangs = self.hangs.clone();
+        tokio::spawn(async move {
+            let _ = hangs.wait_for(|hangs| !hangs).await;
+            job();
+        });
+    }
+
+    fn jobs_wait_for_the_disk(&self) -> bool {
+        true
+    }
+}
 
 /// A cluster whose first node founded it.
 pub struct World {
     pub network: MemoryNetwork,
     settings: Vec<(&'static str, &'static str)>,
     disks: BTreeMap<i32, FaultyStorage>,
+    hangs: BTreeMap<i32, watch::Sender<bool>>,
     nodes: BTreeMap<i32, Node>,
 }
 
@@ -38,6 +71,7 @@ impl World {
             network: MemoryNetwork::seeded(1),
             settings: settings.to_vec(),
             disks: BTreeMap::new(),
+            hangs: BTreeMap::new(),
             nodes: BTreeMap::new(),
         };
         for node in 1..=count {
@@ -59,6 +93,7 @@ impl World {
     pub async fn start_node(&mut self, node: i32) {
         let fresh = || FaultyStorage::new(u64::from(node.unsigned_abs()));
         let disk = self.disks.entry(node).or_insert_with(fresh).clone();
+        let hangs = self.hangs.entry(node).or_default().subscribe();
         let address = |node: i32| HostAndPort::new("memory", u16::try_from(node).unwrap());
         let (number, own) = (node.to_string(), address(node).to_string());
         let seed = address(1).to_string();
@@ -81,7 +116,7 @@ impl World {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SeededRng::new(u64::from(node.unsigned_abs()))),
             storage: Arc::new(disk),
-            executor: Arc::new(Inline),
+            executor: Arc::new(Hangable { hangs }),
             net: Arc::new(TcpNet::default()),
             peers: self.network.endpoint(BrokerId(node), address(node)),
         };
@@ -96,6 +131,11 @@ impl World {
         self.disks[&node].kill();
         running.kill().await;
         self.disks[&node].kill();
+    }
+
+    /// From now on the flushes of a node's disk wait, and so does the quorum's file, or no more.
+    pub fn hang_disk(&self, node: i32, hangs: bool) {
+        self.hangs[&node].send_replace(hangs);
     }
 
     /// Stops a node in order.

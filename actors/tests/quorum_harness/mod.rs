@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::file_work::FileWork;
 use actors::metadata_quorum::{
     AppliedImage, AskQuorum, MetadataQuorum, ProposalError, QuorumAnswer, QuorumArguments,
     QuorumCell, QuorumMessage, QuorumView,
@@ -154,6 +155,7 @@ impl World {
             applied: Arc::clone(&applied),
             cell: cell.clone(),
             metrics: QuorumMetrics::default(),
+            file_work: FileWork::new(None),
             publisher: Address::new(),
         };
         let mut spec = SupervisorSpec::new(Strategy::RestForOne);

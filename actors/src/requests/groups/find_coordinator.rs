@@ -105,8 +105,8 @@ async fn locate(
     let image = broker.image.load();
     let found = image.topic(OFFSETS_TOPIC).and_then(|topic| {
         let index = coordinator_partition(group, topic.partition_count())?;
-        let leader = topic.partition(index)?.leader?;
-        Some((PartitionKey::new(topic.id, index), leader))
+        let key = PartitionKey::new(topic.id, index);
+        Some((key, broker.newest_state(key, topic.partition(index)?).leader?))
     });
     let (key, leader) = found.ok_or(ErrorCode::CoordinatorNotAvailable)?;
     if leader == broker.id {
