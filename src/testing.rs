@@ -3,7 +3,7 @@
 //! Real nodes with real replication; what differs from processes is the world around them: their
 //! disks are in memory, and messages between them take no sockets. Clients connect over loopback,
 //! any Kafka client as well as ours. Nodes can be killed, robbed of power or of their disks, stopped
-//! and started, and cut off from each other.
+//! and started, and cut off from each other, and their disks can hang.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -187,6 +187,21 @@ impl Cluster {
     #[must_use]
     pub fn disk(&self, node: i32) -> Option<&FaultyStorage> {
         Some(&self.seats.get(&node)?.disk)
+    }
+
+    /// From now on a node's disk does not answer: whatever the node writes or flushes waits, until
+    /// [`Cluster::heal_disk`] or the end of the node. It can still read.
+    pub fn hang_disk(&self, node: i32) {
+        if let Some(disk) = self.disk(node) {
+            disk.hang();
+        }
+    }
+
+    /// A node's disk answers again, and fails no more.
+    pub fn heal_disk(&self, node: i32) {
+        if let Some(disk) = self.disk(node) {
+            disk.heal();
+        }
     }
 
     /// Ends a node as `kill -9` does: nobody is told, nothing is flushed, and what it had written

@@ -157,3 +157,25 @@ async fn a_cluster_is_complete_soon_after_it_was_started() {
         assert!(took[2] < Duration::from_secs(2), "{line}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_disk_hangs_leads_nothing_until_it_answers() {
+    let cluster = Cluster::start(3).await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    produce(&client, &orders, 0..10).await;
+    let described = client.admin().describe_topic(&orders).await.unwrap();
+    let leader = described.partition(PartitionIndex(0)).unwrap().leader.unwrap();
+    cluster.hang_disk(leader.0);
+    // the first of them hangs with the disk, until another node leads
+    produce(&client, &orders, 10..20).await;
+    until(&client, &orders, |partition| {
+        partition.leader.is_some_and(|now| now != leader)
+            && !partition.in_sync_replicas.contains(&leader)
+    })
+    .await;
+    cluster.heal_disk(leader.0);
+    until(&client, &orders, |partition| partition.in_sync_replicas.len() == 3).await;
+    assert_eq!(values(&client, &orders).await, (0..20).collect::<Vec<_>>());
+    cluster.stop().await;
+}
