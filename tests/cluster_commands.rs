@@ -193,3 +193,27 @@ fn a_killed_node_of_a_trial_returns_and_all_end_with_it() {
     assert_eq!(trial.wait().unwrap().code(), Some(0));
     TcpStream::connect(("127.0.0.1", port)).unwrap_err();
 }
+
+#[test]
+fn a_second_signal_ends_a_trial_with_every_node_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, admin) = (free_port(), free_port());
+    let mut command = program();
+    command.args(["cluster", "up", "--nodes", "1"]);
+    command.args(["--base-port", &port.to_string(), "--admin-base-port", &admin.to_string()]);
+    command.current_dir(&directory).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut trial = command.spawn().unwrap();
+    let mut shown = BufReader::new(trial.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let node = shown.find(|line| line.contains("node 1: process ")).unwrap();
+    let process = node.split_once("process ").unwrap().1.split(',').next().unwrap().to_owned();
+    // one that hangs does not stop in order
+    assert!(Command::new("kill").args(["-s", "STOP", &process]).status().unwrap().success());
+    let mut log = BufReader::new(trial.stderr.take().unwrap()).lines().map(Result::unwrap);
+    send_signal(&trial, "TERM");
+    assert!(log.any(|line| line.contains("stops the nodes in order")));
+    send_signal(&trial, "TERM");
+    assert!(log.any(|line| line.contains("kills the nodes")));
+    trial.wait().unwrap();
+    let is_left = Path::new("/proc").join(&process).exists();
+    assert!(!is_left, "process {process} outlives the trial");
+}

@@ -28,6 +28,8 @@ use layout::Layout;
 
 /// How long the nodes may take to stop in order before they are killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(70);
+/// How long the end of killed processes is waited for.
+const KILL_DEADLINE: Duration = Duration::from_secs(5);
 /// Lines of logs that wait to be shown; nodes that write more wait.
 const LINES_MAX: usize = 1024;
 
@@ -106,7 +108,11 @@ pub async fn run(arguments: &UpArguments) -> Result<ExitCode> {
                     break Ok(());
                 }
             }
-            () = sleep_until(wake), if next.is_some() => trial.start_returning()?,
+            () = sleep_until(wake), if next.is_some() => {
+                if let Err(error) = trial.start_returning() {
+                    break Err(error);
+                }
+            }
             _ = signals.next() => break Ok(()),
         }
     };
@@ -119,8 +125,8 @@ pub async fn run(arguments: &UpArguments) -> Result<ExitCode> {
         }
         _ = signals.next() => output::note("kills the nodes"),
     }
-    // what is left is killed when its task ends
-    drop(trial);
+    // nobody is left behind: what does not end by itself is killed, and its end waited for
+    let _ = timeout(KILL_DEADLINE, trial.kill(&mut inbox)).await;
     done.map(|()| ExitCode::SUCCESS)
 }
 
@@ -212,15 +218,27 @@ impl Trial {
                     running.order(Order::Stop).await;
                 }
             }
-            while stopping.iter().any(|node| self.running.contains_key(node)) {
-                match inbox.recv().await {
-                    Some(NodeEvent::Ended { node, .. }) => drop(self.running.remove(&node)),
-                    Some(NodeEvent::Line { node, text }) => {
-                        output::note(format_args!("node {node} | {text}"));
-                    }
-                    Some(NodeEvent::Ready { .. }) => {}
-                    None => return,
+            self.until_ended(&stopping, inbox).await;
+        }
+    }
+
+    async fn kill(&mut self, inbox: &mut mpsc::Receiver<NodeEvent>) {
+        for running in self.running.values() {
+            running.order(Order::Kill).await;
+        }
+        let left: Vec<u16> = self.running.keys().copied().collect();
+        self.until_ended(&left, inbox).await;
+    }
+
+    async fn until_ended(&mut self, nodes: &[u16], inbox: &mut mpsc::Receiver<NodeEvent>) {
+        while nodes.iter().any(|node| self.running.contains_key(node)) {
+            match inbox.recv().await {
+                Some(NodeEvent::Ended { node, .. }) => drop(self.running.remove(&node)),
+                Some(NodeEvent::Line { node, text }) => {
+                    output::note(format_args!("node {node} | {text}"));
                 }
+                Some(NodeEvent::Ready { .. }) => {}
+                None => return,
             }
         }
     }

@@ -27,6 +27,8 @@ pub enum NodeEvent {
 pub enum Order {
     /// To stop in order.
     Stop,
+    /// To end at once.
+    Kill,
 }
 
 /// A node that runs. Dropping it kills the process.
@@ -78,14 +80,18 @@ async fn wait(mut child: Child, mut orders: mpsc::Receiver<Order>) -> Option<Exi
     loop {
         tokio::select! {
             status = child.wait() => return status.ok(),
-            Some(Order::Stop) = orders.recv() => {
-                let number = child.id().and_then(|id| i32::try_from(id).ok());
-                if let Some(process) = number.and_then(Pid::from_raw) {
-                    // it can only have ended already, which the next wait tells
-                    let _ = kill_process(process, Signal::TERM);
-                }
-            }
+            Some(order) = orders.recv() => carry_out(&mut child, order),
         }
+    }
+}
+
+/// What fails has ended already, which the next wait tells.
+fn carry_out(child: &mut Child, order: Order) {
+    let number = child.id().and_then(|id| i32::try_from(id).ok());
+    match (order, number.and_then(Pid::from_raw)) {
+        (Order::Stop, Some(process)) => drop(kill_process(process, Signal::TERM)),
+        (Order::Kill, _) => drop(child.start_kill()),
+        (Order::Stop, None) => {}
     }
 }
 
