@@ -8,6 +8,7 @@
 //! .kafka_cleanshutdown               there between an orderly stop and the next start
 //! orders-0/                          one directory a partition
 //! orders-1.<topic id>-delete/        a deleted one, on its way out
+//! orders-2.<topic id>-stray/         one of a topic that the cluster does not know; kept
 //! ```
 
 use std::io;
@@ -21,12 +22,14 @@ use crate::checkpoint::{
     LOG_START_OFFSET_FILE, OffsetCheckpoint, RECOVERY_POINT_FILE, read_offsets, write_offsets,
 };
 use crate::directory_identity::{DirectoryIdentity, IdentityDamage};
+use crate::partition_metadata::read_topic_id;
 use crate::{EntryKind, LogError, Storage, StorageLock};
 
 const LOCK_FILE: &str = ".lock";
 const META_FILE: &str = "meta.properties";
 const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
 const DELETE_SUFFIX: &str = "-delete";
+const STRAY_SUFFIX: &str = "-stray";
 /// The longest file name that common file systems take.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -245,7 +248,7 @@ impl LogDirectory {
         topic_id: TopicId,
     ) -> Result<PathBuf, LogError> {
         let from = self.partition_path(partition);
-        let to = self.path.join(deleted_directory_name(partition, topic_id));
+        let to = self.path.join(renamed_directory(partition, topic_id, DELETE_SUFFIX));
         let failed = |source| LogError::storage("deleting the partition", &from, source);
         self.storage.remove_directory_tree(&to).map_err(failed)?;
         self.storage.rename(&from, &to).map_err(failed)?;
@@ -263,16 +266,58 @@ impl LogDirectory {
             .map_err(|source| LogError::storage("removing the deleted partition", deleted, source))
     }
 
+    /// Takes the directory of a partition that the cluster does not know out of the way, durably,
+    /// so that its name is free. Nothing may have its log open. Its files stay, as in Kafka, until
+    /// somebody has looked at them.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], also if such a directory was set aside before.
+    pub fn set_partition_aside(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+    ) -> Result<PathBuf, LogError> {
+        let from = self.partition_path(partition);
+        let name = renamed_directory(partition, topic_id, STRAY_SUFFIX);
+        let to = self.path.join(&name);
+        let failed = |source| LogError::storage("setting the partition aside", &from, source);
+        if self.directories()?.contains(&name) {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
+        self.storage.rename(&from, &to).map_err(failed)?;
+        self.storage.sync_directory(&self.path).map_err(failed)?;
+        Ok(to)
+    }
+
+    /// The partitions that were set aside.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`].
+    pub fn strays(&self) -> Result<Vec<PathBuf>, LogError> {
+        self.directories_ending(STRAY_SUFFIX)
+    }
+
+    /// The topic that the directory of a partition says it belongs to, if it does.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::Checkpoint`].
+    pub fn topic_id_of(&self, partition: &TopicPartition) -> Result<Option<TopicId>, LogError> {
+        read_topic_id(&*self.storage, &self.partition_path(partition))
+    }
+
     /// The deleted partitions whose removal the last process did not finish.
     ///
     /// # Errors
     /// [`LogError::Storage`].
     pub fn leftover_deleted(&self) -> Result<Vec<PathBuf>, LogError> {
+        self.directories_ending(DELETE_SUFFIX)
+    }
+
+    fn directories_ending(&self, suffix: &str) -> Result<Vec<PathBuf>, LogError> {
         let names = self.directories()?;
-        let deleted = names.iter().filter(|name| name.ends_with(DELETE_SUFFIX));
         // a topic's name may end so too, but then a partition follows it
-        let deleted = deleted.filter(|name| parse_partition_directory(name).is_none());
-        Ok(deleted.map(|name| self.path.join(name)).collect())
+        let renamed = names.iter().filter(|name| name.ends_with(suffix));
+        Ok(renamed.map(|name| self.path.join(name)).collect())
     }
 }
 
@@ -288,10 +333,10 @@ pub fn parse_partition_directory(name: &str) -> Option<TopicPartition> {
     Some(TopicPartition::new(TopicName::new(topic).ok()?, PartitionIndex(index)))
 }
 
-/// `<topic>-<partition>.<topic id in hex>-delete`, the topic cut short where the name would be too
+/// `<topic>-<partition>.<topic id in hex><suffix>`, the topic cut short where the name would be too
 /// long for a file system.
-fn deleted_directory_name(partition: &TopicPartition, topic_id: TopicId) -> String {
-    let end = format!("-{}.{}{DELETE_SUFFIX}", partition.partition, topic_id.0.simple());
+fn renamed_directory(partition: &TopicPartition, topic_id: TopicId, suffix: &str) -> String {
+    let end = format!("-{}.{}{suffix}", partition.partition, topic_id.0.simple());
     let topic = partition.topic.as_str();
     // topic names are ASCII, so any cut is between characters
     let kept = topic.len().min(NAME_BYTES_MAX - end.len());

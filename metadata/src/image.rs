@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod apply_error;
 pub mod delta;
+pub mod found_replica;
 pub mod invariants;
 pub mod snapshot;
 
@@ -22,6 +23,7 @@ use crate::record::SettingResource;
 
 pub use apply_error::ApplyError;
 pub use delta::{ImageDelta, ReplicaChange};
+pub use found_replica::FoundReplica;
 
 /// The settings of one resource, by name.
 pub type SettingValues = OrdMap<Arc<str>, Arc<str>>;

@@ -33,7 +33,7 @@ pub use broker_fencing::{Heartbeat, HeartbeatAnswer};
 pub use broker_liveness::BrokerLiveness;
 pub use broker_registration::{LastUse, RegisterBroker};
 pub use controller::Controller;
-pub use image::{ApplyError, ClusterImage, ImageDelta, ReplicaChange, TopicState};
+pub use image::{ApplyError, ClusterImage, FoundReplica, ImageDelta, ReplicaChange, TopicState};
 pub use in_sync_changes::InSyncChange;
 pub use internal_topics::{AutoCreation, InternalTopic, auto_creation, offsets_partition};
 pub use partition::{PartitionEpoch, PartitionKey, PartitionState};

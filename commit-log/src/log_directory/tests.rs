@@ -73,6 +73,25 @@ fn a_deleted_partitions_name_is_free_at_once() {
 }
 
 #[test]
+fn a_stray_is_set_aside_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = open(folder.path(), 1).unwrap();
+    let (orders, id) = (partition("orders", 3), TopicId(Uuid::from_u128(7)));
+    let path = directory.partition_path(&orders);
+    std::fs::create_dir(&path).unwrap();
+    crate::write_topic_id(&RealStorage, &path, id).unwrap();
+    assert_eq!(directory.topic_id_of(&orders).unwrap(), Some(id));
+    let stray = directory.set_partition_aside(&orders, id).unwrap();
+    assert!(directory.partitions().unwrap().is_empty(), "the name is free");
+    assert!(directory.leftover_deleted().unwrap().is_empty(), "and nothing is removed");
+    assert_eq!(directory.strays().unwrap(), std::slice::from_ref(&stray));
+    assert!(stray.join("partition.metadata").exists());
+    std::fs::create_dir(&path).unwrap();
+    assert!(directory.set_partition_aside(&orders, id).is_err(), "it would replace the first one");
+    assert!(path.exists());
+}
+
+#[test]
 fn the_longest_topic_name_can_be_deleted_too() {
     let folder = tempfile::tempdir().unwrap();
     let directory = open(folder.path(), 1).unwrap();
@@ -84,7 +103,9 @@ fn the_longest_topic_name_can_be_deleted_too() {
 
 #[test]
 fn only_partition_directories_count() {
-    for name in ["orders", "orders-", "orders-01", "-1", "orders-1.ff-delete", "a/b-1"] {
+    for name in
+        ["orders", "orders-", "orders-01", "-1", "orders-1.ff-delete", "o-1.f-stray", "a/b-1"]
+    {
         assert_eq!(parse_partition_directory(name), None, "{name}");
     }
     assert_eq!(parse_partition_directory("a-b-10"), Some(partition("a-b", 10)));
