@@ -67,7 +67,7 @@ impl Controller {
     }
 
     /// A broker has been silent for too long, or its connection is gone: it leaves every ISR, and
-    /// others lead what it led, in one batch.
+    /// others lead what it led, in one batch. What it leads moves first: a batch may be cut.
     ///
     /// # Errors
     /// The broker has registered anew meanwhile, or left.
@@ -130,7 +130,7 @@ impl Controller {
     }
 
     /// A broker that is not active any more leaves every ISR in which somebody active stays.
-    fn leave_to_others(&mut self, broker: BrokerId) -> Result<(), Refusal> {
+    pub(crate) fn leave_to_others(&mut self, broker: BrokerId) -> Result<(), Refusal> {
         let image = self.image().clone();
         let shared = self.replicas_where(broker, |state| {
             state.is_in_sync(broker) && state.isr.iter().any(|b| image.is_active(*b))
@@ -142,7 +142,7 @@ impl Controller {
     }
 
     /// A broker is active again: where nobody leads and it can, it does.
-    fn lead_what_nobody_leads(&mut self, broker: BrokerId) -> Result<(), Refusal> {
+    pub(crate) fn lead_what_nobody_leads(&mut self, broker: BrokerId) -> Result<(), Refusal> {
         for key in self.replicas_where(broker, |state| state.leader.is_none()) {
             self.settle(key, |transition| transition)?;
         }
@@ -150,7 +150,11 @@ impl Controller {
     }
 
     pub(crate) fn leave_every_isr(&mut self, broker: BrokerId) -> Result<(), Refusal> {
-        for key in self.replicas_where(broker, |state| state.is_in_sync(broker)) {
+        let led = self.replicas_where(broker, |state| state.leader == Some(broker));
+        let followed =
+            |state: &PartitionState| state.is_in_sync(broker) && state.leader != Some(broker);
+        let followed = self.replicas_where(broker, followed);
+        for key in led.into_iter().chain(followed) {
             self.settle(key, |transition| transition.leave_isr(broker))?;
         }
         Ok(())

@@ -15,7 +15,6 @@ use crate::broker::{
 };
 use crate::controller::Controller;
 use crate::image::invariants::check_registration;
-use crate::partition::PartitionState;
 use crate::record::MetadataRecord;
 use crate::refusal::Refusal;
 use crate::settings::topic_settings::ElectionSettings;
@@ -125,6 +124,12 @@ impl Controller {
                 return Err(Refusal::DuplicateBroker { broker });
             }
             let inheritance = Inheritance::of(&predecessor, request);
+            if self.has_many_replicas(broker) {
+                return self.attempt(|controller| {
+                    controller.succeed_in_parts(registration, inheritance)?;
+                    Ok(broker_epoch)
+                });
+            }
             return self.attempt(|controller| {
                 controller.decide(MetadataRecord::BrokerRegistered(registration))?;
                 controller.succeed(broker, inheritance)?;
@@ -143,15 +148,32 @@ impl Controller {
     pub fn unregister_broker(&mut self, broker: BrokerId) -> Result<(), Refusal> {
         let state = self.image().broker(broker).ok_or(Refusal::UnknownBroker { broker })?;
         let broker_epoch = state.epoch();
+        let unregistered = MetadataRecord::BrokerUnregistered { broker, broker_epoch };
+        if self.has_many_replicas(broker) {
+            return self.attempt(|controller| {
+                controller.fence_alone(broker)?;
+                controller.forget_broker(broker)?;
+                controller.decide(unregistered)
+            });
+        }
         self.attempt(|controller| {
-            controller.decide(MetadataRecord::BrokerUnregistered { broker, broker_epoch })?;
-            let involved =
-                |state: &PartitionState| state.is_in_sync(broker) || state.elr.contains(&broker);
-            for key in controller.replicas_where(broker, involved) {
-                controller.settle(key, |transition| transition.forget(broker))?;
-            }
-            Ok(())
+            controller.decide(unregistered)?;
+            controller.forget_broker(broker)
         })
+    }
+
+    /// The same, in an order that may be cut: until it has registered, the new incarnation is
+    /// nobody, and what it leads it is given afterwards.
+    fn succeed_in_parts(
+        &mut self,
+        registration: BrokerRegistration,
+        inheritance: Inheritance,
+    ) -> Result<(), Refusal> {
+        let (broker, fenced) = (registration.broker, registration.fenced);
+        self.fence_alone(broker)?;
+        self.succeed(broker, inheritance)?;
+        self.decide(MetadataRecord::BrokerRegistered(registration))?;
+        if fenced { Ok(()) } else { self.lead_what_nobody_leads(broker) }
     }
 
     /// Every replica of the predecessor starts anew: out of the ISR, and what it led is elected

@@ -15,6 +15,7 @@ use protocol::{BrokerEpoch, BrokerId};
 
 use crate::broker::{BrokerState, ClusterId};
 use crate::image::ClusterImage;
+use crate::long_decisions::REPLICAS_IN_ONE_ENTRY;
 use crate::partition::{PartitionKey, PartitionState};
 use crate::partition_transition::{Terms, Transition};
 use crate::record::MetadataRecord;
@@ -32,6 +33,7 @@ pub struct Controller {
     image: ClusterImage,
     records: Vec<MetadataRecord>,
     given: Arc<StaticSettings>,
+    replicas_in_one_entry: usize,
 }
 
 impl Controller {
@@ -39,7 +41,18 @@ impl Controller {
     /// with: the defaults of topics come from there.
     #[must_use]
     pub const fn new(image: ClusterImage, given: Arc<StaticSettings>) -> Self {
-        Self { image, records: Vec::new(), given }
+        Self { image, records: Vec::new(), given, replicas_in_one_entry: REPLICAS_IN_ONE_ENTRY }
+    }
+
+    /// The same, where a broker with more than so many replicas is one whose decisions may be cut
+    /// into several entries; for tests, which need no large clusters then.
+    #[must_use]
+    pub fn with_replicas_in_one_entry(self, count: usize) -> Self {
+        Self { replicas_in_one_entry: count, ..self }
+    }
+
+    pub(crate) const fn replicas_in_one_entry(&self) -> usize {
+        self.replicas_in_one_entry
     }
 
     /// The working image: agreed on, and decided since.
@@ -54,8 +67,8 @@ impl Controller {
         &self.given
     }
 
-    /// The records decided since the last call, to be agreed on as one entry; none if nothing is
-    /// to change.
+    /// The records decided since the last call, to be agreed on as one entry, or as those that
+    /// [`cut_into_entries`](crate::cut_into_entries) makes of them; none if nothing is to change.
     #[must_use]
     pub fn take_records(&mut self) -> Vec<MetadataRecord> {
         std::mem::take(&mut self.records)

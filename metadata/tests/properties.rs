@@ -34,6 +34,15 @@ proptest! {
     }
 
     #[test]
+    fn decisions_that_are_cut_keep_their_promises(operations in operations(80)) {
+        let mut world = World::of_large_brokers();
+        for operation in &operations {
+            world.perform(operation);
+        }
+        world.check_snapshot();
+    }
+
+    #[test]
     fn the_same_requests_give_the_same_records(operations in operations(20)) {
         let run = || {
             let mut world = World::new();

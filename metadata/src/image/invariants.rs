@@ -47,7 +47,8 @@ pub enum Rule {
     /// ISR against ELR and offline replicas.
     #[error("M4: no replica is in the ISR and also in the ELR or offline")]
     InSyncIsNeitherEligibleNorOffline,
-    /// ISR and fencing.
+    /// ISR and fencing. A broker that is being fenced in several entries may be in an ISR until the
+    /// last of them.
     #[error("M5: every member of an ISR is registered and not fenced")]
     InSyncIsLive,
     /// Broker registrations.
@@ -146,7 +147,17 @@ pub(crate) fn first_violation_near(image: &ClusterImage, delta: &ImageDelta) -> 
     let of_brokers = delta.brokers.iter().flat_map(|broker| image.replicas_of(*broker));
     let keys = delta.partitions.iter().copied().chain(of_brokers);
     keys.filter_map(|key| Some((key, image.partition(key)?)))
-        .find_map(|(key, state)| in_sync_is_live(image, key, state))
+        .find_map(|(key, state)| in_sync_is_registered(image, key, state))
+}
+
+/// M5 as it holds after every entry, also within a decision that takes several.
+fn in_sync_is_registered(
+    image: &ClusterImage,
+    key: PartitionKey,
+    state: &PartitionState,
+) -> Option<Violation> {
+    let unknown = state.isr.iter().any(|broker| image.broker(*broker).is_none());
+    unknown.then(|| Rule::InSyncIsLive.broken_by(Subject::Partition(key)))
 }
 
 /// Every invariant that does not hold; costs a walk through the whole image.

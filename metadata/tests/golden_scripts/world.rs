@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use metadata::image::invariants;
 use metadata::{
     BrokerEndpoint, BrokerLiveness, ClusterId, ClusterImage, Controller, DirectoryId, Heartbeat,
-    HostAndPort, Incarnation, LastUse, Refusal, RegisterBroker, SecurityProtocol, StaticSettings,
-    TopicSettings, wire,
+    HostAndPort, Incarnation, LastUse, MetadataRecord, Refusal, RegisterBroker, SecurityProtocol,
+    StaticSettings, TopicSettings, wire,
 };
 use protocol::{BrokerEpoch, BrokerId};
 use uuid::Uuid;
@@ -31,6 +31,8 @@ pub struct World {
     next_uuid: u128,
     next_entry: u64,
     loses_next: bool,
+    /// How many records of the next decision are agreed on before another controller comes.
+    cuts_next: Option<usize>,
 }
 
 impl Default for World {
@@ -48,6 +50,7 @@ impl Default for World {
             next_uuid: 1,
             next_entry: 1,
             loses_next: false,
+            cuts_next: None,
         };
         world.controller.found_cluster(ClusterId(Uuid::from_u128(77))).unwrap();
         world.agree();
@@ -82,6 +85,8 @@ impl World {
             "raise" => self.raise(),
             "producer-ids" => self.producer_ids(&arguments),
             "lose" => self.lose(),
+            "large-brokers" => self.renew_controller(),
+            "cut" => self.cut(&arguments),
             "describe" => self.describe(&arguments),
             "show" => self.show(&arguments),
             other => panic!("no command {other}"),
@@ -101,10 +106,49 @@ impl World {
             self.controller.reset(self.image.clone());
             return vec![format!("   {} records were not agreed on", records.len())];
         }
+        match self.cuts_next.take() {
+            Some(after) => self.agree_in_part(&working, records, after),
+            None => self.agree_on(&working, records),
+        }
+    }
+
+    /// The controller's term ends within a decision, and the next one goes on with it.
+    fn agree_in_part(
+        &mut self,
+        names: &ClusterImage,
+        records: Vec<MetadataRecord>,
+        after: usize,
+    ) -> Diary {
+        let mut diary = Diary::new();
+        for entry in metadata::cut_into_entries(records, 1).into_iter().take(after) {
+            diary.extend(entry.iter().map(|record| format!("-> {}", diary::record(names, record))));
+            self.image = self.image.apply_entry(self.next_entry, &entry).unwrap().0;
+            self.next_entry += 1;
+        }
+        diary.push("   another controller".to_owned());
+        self.renew_controller();
+        self.controller.finish_begun().unwrap();
+        diary.extend(self.agree());
+        diary
+    }
+
+    /// A controller for which every broker is one with many replicas.
+    fn renew_controller(&mut self) -> Diary {
+        let given = Arc::new(self.controller.given().clone());
+        let controller = Controller::new(self.image.clone(), given);
+        self.controller = controller.with_replicas_in_one_entry(0);
+        Diary::new()
+    }
+
+    fn cut(&mut self, arguments: &Arguments) -> Diary {
+        self.cuts_next = Some(arguments.word(0).parse().unwrap());
+        Diary::new()
+    }
+
+    fn agree_on(&mut self, names: &ClusterImage, records: Vec<MetadataRecord>) -> Diary {
         let bytes = wire::encode_records(&records).unwrap();
         assert_eq!(wire::decode_records(&bytes).unwrap(), records);
         let (image, _) = self.image.apply_entry(self.next_entry, &records).unwrap();
-        let names = &working;
         let diary = records.iter().map(|r| format!("-> {}", diary::record(names, r))).collect();
         self.controller.on_committed(self.next_entry);
         assert_eq!(self.controller.image(), &image, "the working image is what was agreed on");

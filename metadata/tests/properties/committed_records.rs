@@ -57,6 +57,26 @@ impl CommittedRecords {
         }
     }
 
+    /// What must hold of an image within a decision that takes several entries: as above, but a
+    /// broker that cannot lead may be listed with less than it had.
+    pub fn check_within(&mut self, older: &ClusterImage, newer: &ClusterImage) {
+        for topic in newer.topics() {
+            for (index, state) in topic.indexed_partitions() {
+                let key = PartitionKey::new(topic.id, index);
+                let before = older.partition(key).map(|state| state.leader_epoch);
+                if state.leader_is_recovering && before != Some(state.leader_epoch) {
+                    self.accept_loss(key, state);
+                }
+                let leads = |broker: &BrokerId| newer.is_live(*broker);
+                let leader = state.leader.filter(leads).into_iter().collect();
+                let able =
+                    PartitionState { isr: leader, elr: Vec::new(), ..state.as_ref().clone() };
+                self.check_held(key, &able);
+                self.check_led(key, state, newer);
+            }
+        }
+    }
+
     /// An unclean leader's log is what counts from now on.
     fn accept_loss(&mut self, key: PartitionKey, state: &PartitionState) {
         let Some(leader) = state.leader else { return };

@@ -99,6 +99,11 @@ pub enum Operation {
     },
     /// The next decision is not agreed on.
     LoseNext,
+    /// Of the next decision so many records are agreed on, each as an entry, before another
+    /// controller comes; if it may be cut at all.
+    CutNext {
+        after: usize,
+    },
 }
 
 pub fn operations(length: usize) -> impl Strategy<Value = Vec<Operation>> {
@@ -120,6 +125,7 @@ fn operation() -> BoxedStrategy<Operation> {
         10 => of_partition(),
         1 => Just(Operation::RaiseInternal),
         1 => Just(Operation::LoseNext),
+        3 => (0..6usize).prop_map(|after| Operation::CutNext { after }),
     ]
     .boxed()
 }

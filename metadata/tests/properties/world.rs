@@ -27,6 +27,12 @@ pub struct World {
     directories: BTreeMap<BrokerId, u128>,
     next_uuid: u128,
     loses_next: bool,
+    /// After how many records of the next decision another controller comes.
+    cuts_next: Option<usize>,
+    /// What was asked, and is asked again if it was cut.
+    registering: Option<RegisterBroker>,
+    /// Whether every broker counts as one with many replicas.
+    has_many_replicas: bool,
 }
 
 impl World {
@@ -40,10 +46,28 @@ impl World {
             directories: BTreeMap::new(),
             next_uuid: 100,
             loses_next: false,
+            cuts_next: None,
+            registering: None,
+            has_many_replicas: false,
         };
         world.controller.found_cluster(ClusterId(Uuid::from_u128(1))).unwrap();
         world.agree();
         world
+    }
+
+    /// A world in which what is decided about brokers may be cut anywhere.
+    pub fn of_large_brokers() -> Self {
+        let mut world = Self::new();
+        world.has_many_replicas = true;
+        world.renew_controller();
+        world
+    }
+
+    fn renew_controller(&mut self) {
+        let given = Arc::new(self.controller.given().clone());
+        let controller = Controller::new(self.image.clone(), given);
+        let many = if self.has_many_replicas { 0 } else { usize::MAX };
+        self.controller = controller.with_replicas_in_one_entry(many);
     }
 
     pub fn into_log(self) -> Vec<Vec<MetadataRecord>> {
@@ -81,9 +105,13 @@ impl World {
             }
             Operation::RaiseInternal => self.raise(),
             Operation::LoseNext => self.loses_next = true,
+            Operation::CutNext { after } => {
+                self.cuts_next = Some(*after).filter(|_| self.has_many_replicas);
+            }
             other => self.perform_on_topic(other),
         }
         self.agree();
+        self.registering = None;
     }
 
     fn perform_on_topic(&mut self, operation: &Operation) {
@@ -146,6 +174,58 @@ impl World {
             self.controller.reset(self.image.clone());
             return;
         }
+        if records.is_empty() {
+            return;
+        }
+        let mut cut = metadata::cut_into_entries(records.clone(), 1);
+        if cut.len() > 1
+            && let Some(after) = self.cuts_next.take().filter(|after| *after < cut.len())
+        {
+            cut.truncate(after);
+            return self.agree_in_part(cut);
+        }
+        self.agree_on(records);
+    }
+
+    /// The controller's term ends within a decision. The next one goes on, and whoever waited for an
+    /// answer asks it again.
+    fn agree_in_part(&mut self, entries: Vec<Vec<MetadataRecord>>) {
+        for records in entries {
+            self.agree_within(records);
+        }
+        self.renew_controller();
+        self.controller.finish_begun().unwrap();
+        let finished = self.controller.take_records();
+        match self.registering.take() {
+            Some(request) => {
+                self.agree_within(finished);
+                self.controller.register_broker(&request, false).unwrap();
+            }
+            None => self.agree_on(finished),
+        }
+        self.agree();
+        self.controller.finish_begun().unwrap();
+        assert_eq!(self.controller.take_records(), [], "nothing is left undone");
+        assert_eq!(invariants::violations(&self.image), []);
+    }
+
+    /// As one entry of several.
+    fn agree_within(&mut self, records: Vec<MetadataRecord>) {
+        if records.is_empty() {
+            return;
+        }
+        let entry = self.image.version() + 1;
+        let (image, _) = self.image.apply_entry(entry, &records).unwrap();
+        self.controller.on_committed(entry);
+        let broken = invariants::violations(&image);
+        let is_expected = |rule| rule == invariants::Rule::InSyncIsLive;
+        assert!(broken.iter().all(|violation| is_expected(violation.rule)), "{broken:?}");
+        self.records.check_within(&self.image, &image);
+        self.image = image;
+        self.log.push(records);
+    }
+
+    fn agree_on(&mut self, records: Vec<MetadataRecord>) {
         if records.is_empty() {
             return;
         }
@@ -237,6 +317,7 @@ impl World {
         // a crash that the cluster never heard of would leave a dead broker in the ISR
         self.loses_next = false;
         self.controller.register_broker(&request, false).unwrap();
+        self.registering = Some(request);
     }
 
     fn create(&mut self, operation: &Operation) {
