@@ -9,9 +9,10 @@ use metadata::controller::Controller as Rules;
 use metadata::wire::encode_records;
 use metadata::{
     BrokerLiveness, ClusterImage, ElectionKind, Incarnation, MetadataRecord, PartitionKey,
+    cut_into_entries,
 };
 use protocol::{BrokerEpoch, BrokerId, TopicId};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::announcing::{Changed, announce, with_new_leader};
 use super::deciding::{Circumstances, decide};
@@ -124,9 +125,28 @@ impl Office {
         if records.is_empty() && answer.is_none() {
             return;
         }
-        // what cannot be written is refused when it is proposed
-        let bytes = encode_records(&records).map_or(0, |bytes| bytes.len());
-        self.decisions.push_back(Decision { records, bytes, answer });
+        let bytes = encoded_length(&records);
+        if bytes <= ENTRY_BYTES_MAX {
+            self.decisions.push_back(Decision { records, bytes, answer });
+            return;
+        }
+        let mut parts = cut_into_entries(records, ENTRY_BYTES_MAX);
+        let last = parts.pop().unwrap_or_default();
+        for records in parts {
+            let bytes = encoded_length(&records);
+            self.decisions.push_back(Decision { records, bytes, answer: None });
+        }
+        let bytes = encoded_length(&last);
+        self.decisions.push_back(Decision { records: last, bytes, answer });
+    }
+
+    /// What the controller before this one had begun and did not end.
+    pub(super) fn finish_begun(&mut self) {
+        if let Err(refusal) = self.rules.finish_begun() {
+            error!(%refusal, "what was begun before this term cannot be finished");
+        }
+        let decided = self.rules.take_records();
+        self.keep(decided, None);
     }
 
     /// As many whole decisions as an entry holds; one that is larger comes alone.
@@ -268,6 +288,11 @@ impl Office {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.liveness.next_deadline()
     }
+}
+
+/// How long records are in an entry; what cannot be written is refused when it is proposed.
+fn encoded_length(records: &[MetadataRecord]) -> usize {
+    encode_records(records).map_or(0, |bytes| bytes.len())
 }
 
 fn misplaced_in(image: &ClusterImage) -> BTreeSet<PartitionKey> {

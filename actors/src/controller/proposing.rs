@@ -104,7 +104,8 @@ impl ControllerState {
         info!(node = %self.arguments.broker.id, term, "decides for the cluster");
         let image = self.arguments.applied.load().as_ref().clone();
         let now = Instant::now();
-        let office = Office::new(term, image, &self.arguments.broker, now.into_std());
+        let mut office = Office::new(term, image, &self.arguments.broker, now.into_std());
+        office.finish_begun();
         self.standing = Standing::InOffice(Box::new(office));
         for asked in waiting {
             self.on_ask(asked, myself);
