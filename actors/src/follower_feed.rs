@@ -171,8 +171,7 @@ impl FollowerFeedState {
         self.was_heard = true;
         self.watch_for_silence(myself);
         if fetch.message.step == FetchStep::Wake {
-            self.interrupt.notify_one();
-            let _ = fetch.reply.send(FollowerFetchAnswer::nothing());
+            self.wake(fetch);
             return;
         }
         match &self.session {
@@ -183,6 +182,23 @@ impl FollowerFeedState {
                 self.interrupt.notify_one();
             }
             SessionPlace::None | SessionPlace::Here(_) => self.begin(fetch, myself),
+        }
+    }
+
+    /// Has the fetch under way answered at once, and says whether there is one: the follower waits in
+    /// vain for the answer to any other.
+    fn wake(&self, fetch: ArrivedFetch) {
+        let asked = (fetch.incarnation, fetch.message.session);
+        let is_under_way = match self.session {
+            SessionPlace::WithTask { incarnation, session, .. } => (incarnation, session) == asked,
+            SessionPlace::Here(_) | SessionPlace::None => false,
+        };
+        let next = self.next.as_ref().map(|next| (next.incarnation, next.message.session));
+        if is_under_way || next == Some(asked) {
+            self.interrupt.notify_one();
+            let _ = fetch.reply.send(FollowerFetchAnswer::nothing());
+        } else {
+            refuse(fetch);
         }
     }
 

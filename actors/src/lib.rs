@@ -17,6 +17,7 @@ pub mod disk_watch;
 pub mod feed_bells;
 pub mod file_work;
 pub mod follower_feed;
+pub mod found_directories;
 mod gateway_messages;
 pub mod group_coordinator;
 pub mod group_directory;

@@ -72,6 +72,8 @@ pub struct Metrics {
     pub partitions: Gauge,
     /// Bytes of large requests held now.
     pub request_memory: Gauge,
+    /// Directories of topics that the cluster does not know, set aside in this node's data directory.
+    pub stray_directories: Gauge,
     /// How well partitions are replicated.
     pub replication: ReplicationMetrics,
     /// Elections of the metadata quorum.
@@ -112,6 +114,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             partitions: Gauge::default(),
             request_memory: Gauge::default(),
+            stray_directories: Gauge::default(),
             replication: ReplicationMetrics::default(),
             quorum: QuorumMetrics::default(),
             controller: ControllerMetrics::default(),
@@ -160,6 +163,8 @@ impl Metrics {
         r.register("partitions", "Partitions held now", self.partitions.clone());
         let help = "Bytes of large requests held now";
         r.register("request_memory_bytes", help, self.request_memory.clone());
+        let help = "Directories of unknown topics that were set aside";
+        r.register("stray_directories", help, self.stray_directories.clone());
         self.replication.register(r.sub_registry_with_prefix("replication"));
         self.quorum.register(r.sub_registry_with_prefix("quorum"));
         self.controller.register(r.sub_registry_with_prefix("controller"));

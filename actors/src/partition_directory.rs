@@ -2,7 +2,7 @@
 //! written when a replica comes or goes, so readers share an immutable map.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use imbl::HashMap;
@@ -33,6 +33,8 @@ pub struct PartitionPlace {
     pending_bytes: Arc<AtomicUsize>,
     was_opened: AtomicBool,
     last_told_epoch: AtomicI32,
+    losses: AtomicU64,
+    losses_known: AtomicU64,
     decided: ArcSwap<PartitionState>,
     log_end: AtomicI64,
 }
@@ -70,6 +72,8 @@ impl PartitionPlace {
             pending_bytes: Arc::default(),
             was_opened: AtomicBool::new(false),
             last_told_epoch: AtomicI32::new(LeaderEpoch::UNKNOWN.value()),
+            losses: AtomicU64::new(0),
+            losses_known: AtomicU64::new(0),
             decided: ArcSwap::new(decided),
             log_end: AtomicI64::new(Offset::UNKNOWN.value()),
         }
@@ -178,6 +182,31 @@ impl PartitionPlace {
     #[must_use]
     pub fn last_told_epoch(&self) -> LeaderEpoch {
         LeaderEpoch::new(self.last_told_epoch.load(Ordering::SeqCst))
+    }
+
+    /// Remembers that records are gone which the replica had confirmed. Whichever incarnation of it
+    /// speaks to the controller next has to say so: the log of a later one looks whole.
+    pub fn lost_confirmed(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether everything that the replica confirmed is there, as far as the controller does not know
+    /// otherwise.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.losses() <= self.losses_known.load(Ordering::SeqCst)
+    }
+
+    /// How often the replica lost confirmed records.
+    #[must_use]
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
+    }
+
+    /// The controller has answered a report that was made after so many losses: what it decides from
+    /// here on, it decides knowing of them.
+    pub fn losses_are_known(&self, losses: u64) {
+        self.losses_known.fetch_max(losses, Ordering::SeqCst);
     }
 
     /// Remembers that the replica took a role under this epoch.

@@ -245,8 +245,9 @@ pub struct PartitionReplicaState {
     watches_deadlines: bool,
     waits_for_election: bool,
     elections_asked: u32,
-    /// Whether everything that this replica confirmed is in its log.
-    is_whole: bool,
+    /// Whether the log that is being opened is opened for the first time in this process: what its
+    /// replica is worth after a crash, the registration has told.
+    opens_first: bool,
     /// The writer's place in the tree.
     shown_writer: Option<OwnChild>,
     origin: Instant,
@@ -268,7 +269,7 @@ impl Actor for PartitionReplica {
     ) -> Result<Self::State, ActorProcessingErr> {
         let directory = arguments.directory.clone();
         let lease = arguments.leases.acquire(directory, LEASE_DEADLINE).await?;
-        let state = PartitionReplicaState {
+        let mut state = PartitionReplicaState {
             machine: Replica::restarted(arguments.place.last_told_epoch()),
             effects: Effects::new(),
             waiting: HashMap::new(),
@@ -289,7 +290,7 @@ impl Actor for PartitionReplica {
             watches_deadlines: false,
             waits_for_election: false,
             elections_asked: 0,
-            is_whole: true,
+            opens_first: false,
             shown_writer: None,
             origin: Instant::now(),
             myself,

@@ -129,16 +129,23 @@ impl QuarantineReporterState {
         state.is_some_and(|state| !state.offline_replicas.contains(&self.broker.id))
     }
 
-    fn report(&self, place: &PartitionPlace) {
-        tracing::warn!(partition = %place.name, "tells the controller that the replica gave up");
+    fn report(&self, place: &Arc<PartitionPlace>) {
+        let (losses, is_whole) = (place.losses(), place.is_whole());
+        tracing::warn!(
+            partition = %place.name, is_whole, "tells the controller that the replica gave up"
+        );
         let question = ReportReplica {
             broker: self.broker.id,
             broker_epoch: self.broker.registration.epoch(),
             key: place.key,
-            // what it had confirmed was flushed, and stays on its disk
-            report: ReplicaReport::GaveUp { is_whole: true },
+            report: ReplicaReport::GaveUp { is_whole },
         };
+        let (asked, place) = (ask(&self.broker.controller, question), Arc::clone(place));
         // the effect comes by the image; without one the report is repeated
-        drop(ask(&self.broker.controller, question));
+        tokio::spawn(async move {
+            if let Ok(Ok(_)) = asked.await {
+                place.losses_are_known(losses);
+            }
+        });
     }
 }

@@ -13,13 +13,15 @@
 //! ```
 //!
 //! The next fetch goes when everybody who was given something has come back, or after
-//! [`COME_BACK_LINGER`]: who comes back later, or was refused and has rested, has the waiting fetch
-//! answered at once. A restart
+//! [`COME_BACK_LINGER`]: who comes back later, or was refused and has rested, or was taken out of the
+//! in-sync replicas, has the waiting fetch answered at once. A leader that does not have that fetch has
+//! answered it: if the answer does not come, it was lost, and is not waited for. A restart
 //! loses the session and what it was told; every replica is asked to repeat it. Its mailbox is
 //! bounded by the partitions: one question each. The memory of answers is bounded by one answer and
 //! [`BYTES_AWAY_MAX`]. It never touches a file, and never reads a batch.
 
 mod backoff;
+mod calling;
 mod fetch_session;
 mod flush_reports;
 mod stages;
@@ -35,22 +37,20 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use self::backoff::LinkBackoff;
+pub use self::calling::FETCH_WAIT_MAX;
 pub use self::fetch_session::{Delivery, FetchSession, FollowRequest};
 pub use self::flush_reports::FlushReports;
 use crate::broker::Broker;
 use crate::partition_replica::{FollowingMessage, PartitionReplicaMessage};
 use crate::peer_messages::CallError;
-use crate::peer_messages::flush_progress::{
-    FlushProgressAnswer, FlushProgressMessage, FlushReport,
-};
-use crate::peer_messages::follower_fetch::{FollowerFetchAnswer, FollowerFetchMessage, shard_of};
+use crate::peer_messages::flush_progress::{FlushProgressAnswer, FlushReport};
+use crate::peer_messages::follower_fetch::{FollowerFetchAnswer, shard_of};
 
-/// How long the leader may let a fetch wait for something new.
-pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long its answer may take beyond that.
-const CALL_MARGIN: Duration = Duration::from_secs(2);
-/// How long a report of flushes may go without an answer.
-const FLUSH_CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// How long the answer to a fetch may take, once the leader says that it does not have the fetch;
+/// doubled with each that did not come in time, for it may be large and its link slow.
+const ANSWER_LATE_MAX: Duration = Duration::from_millis(200);
+/// How often it is doubled at most.
+const DOUBLINGS_MAX: u32 = 5;
 /// How long replicas that were given something are waited for before the next fetch.
 pub const COME_BACK_LINGER: Duration = Duration::from_millis(5);
 /// While replicas have more than this in hand, no more is fetched.
@@ -77,12 +77,32 @@ pub enum ReplicaFetcherMessage {
         /// The leadership that it followed.
         leader_epoch: LeaderEpoch,
     },
+    /// A replica: the cluster counts it as behind, though it may only wait. Its question goes once
+    /// more, so that the leader hears of it, and does not wait for an answer that was lost.
+    AskAnew {
+        /// Which partition.
+        key: PartitionKey,
+    },
     /// From itself: look whether it is time to ask, or to report.
     Due,
     /// From its call: what the leader answered.
-    FetchAnswered(Result<FollowerFetchAnswer, CallError>),
+    FetchAnswered {
+        /// Which fetch.
+        number: u64,
+        /// The leader's word.
+        answer: Result<FollowerFetchAnswer, CallError>,
+    },
+    /// From its call: whether the leader has the fetch that was to be answered at once.
+    WakeAnswered {
+        /// Which fetch.
+        number: u64,
+        /// The leader's word.
+        answer: Result<FollowerFetchAnswer, CallError>,
+    },
     /// From its call: what became of these reports.
     FlushAnswered {
+        /// Which call.
+        number: u64,
         /// What was reported.
         reports: Vec<FlushReport>,
         /// The leader's word.
@@ -116,6 +136,14 @@ pub struct ReplicaFetcherState {
     /// Whether a fetch is under way, and whether it was asked to be answered at once.
     fetching: bool,
     woken: bool,
+    /// The leader does not have the fetch under way: its answer comes until then, or is lost.
+    lost_at: Option<Instant>,
+    /// Answers in a row that did not come in time.
+    lost: u32,
+    /// Counts fetches and reports, so that what comes late is recognised.
+    calls: u64,
+    fetch_number: u64,
+    report_number: u64,
     /// When the last answer came, while replicas that it was for are away.
     answered_at: Option<Instant>,
     /// Whether a report is under way.
@@ -147,6 +175,11 @@ impl Actor for ReplicaFetcher {
             backoff: LinkBackoff::default(),
             fetching: false,
             woken: false,
+            lost_at: None,
+            lost: 0,
+            calls: 0,
+            fetch_number: 0,
+            report_number: 0,
             answered_at: None,
             reporting: false,
             report_after: None,
@@ -169,10 +202,12 @@ impl Actor for ReplicaFetcher {
             Message::Forget { key } => state.on_forget(key),
             Message::ReportFlushed(report) => state.reports.add(report),
             Message::ReportFailed { key, leader_epoch } => state.on_failed(key, leader_epoch),
+            Message::AskAnew { key } => state.session.ask_anew(key),
             Message::Due => state.due_at = None,
-            Message::FetchAnswered(answer) => state.on_fetch_answered(answer),
-            Message::FlushAnswered { reports, answer } => {
-                state.on_flush_answered(&reports, answer);
+            Message::FetchAnswered { number, answer } => state.on_fetch_answered(number, answer),
+            Message::WakeAnswered { number, answer } => state.on_wake_answered(number, &answer),
+            Message::FlushAnswered { number, reports, answer } => {
+                state.on_flush_answered(number, &reports, answer);
             }
         }
         state.go_on(&myself);
@@ -215,6 +250,27 @@ impl ReplicaFetcherState {
         }
     }
 
+    /// What the leader does not have, it has answered; or it never came there.
+    fn on_wake_answered(&mut self, number: u64, answer: &Result<FollowerFetchAnswer, CallError>) {
+        let has_it = matches!(answer, Ok(answer) if answer.knows_session);
+        if self.fetching && number == self.fetch_number && !has_it {
+            let patience = ANSWER_LATE_MAX * (1 << self.lost.min(DOUBLINGS_MAX));
+            self.lost_at = Some(Instant::now() + patience);
+        }
+    }
+
+    /// The answer is waited for no longer, and neither is that to a report of the same time.
+    fn abandon_lost(&mut self, now: Instant) {
+        if self.lost_at.is_some_and(|at| at <= now) {
+            let (leader, shard) = (self.arguments.leader, self.arguments.shard);
+            debug!(%leader, shard, "an answer of the leader was lost");
+            (self.fetching, self.woken, self.lost_at) = (false, false, None);
+            self.reporting = false;
+            self.lost = self.lost.saturating_add(1);
+            self.session.lose();
+        }
+    }
+
     fn on_forget(&mut self, key: PartitionKey) {
         self.session.forget(key);
         self.reports.forget(key);
@@ -225,11 +281,15 @@ impl ReplicaFetcherState {
         self.session.fail(key, leader_epoch);
     }
 
-    fn on_fetch_answered(&mut self, answer: Result<FollowerFetchAnswer, CallError>) {
-        (self.fetching, self.woken) = (false, false);
+    fn on_fetch_answered(&mut self, number: u64, answer: Result<FollowerFetchAnswer, CallError>) {
+        if !self.fetching || number != self.fetch_number {
+            return;
+        }
+        (self.fetching, self.woken, self.lost_at) = (false, false, None);
         match answer {
             Ok(answer) => {
                 self.backoff.on_success();
+                self.lost = 0;
                 let deliveries = self.session.on_answer(answer, Instant::now());
                 self.answered_at = Some(Instant::now());
                 deliveries.into_iter().for_each(deliver);
@@ -243,9 +303,13 @@ impl ReplicaFetcherState {
 
     fn on_flush_answered(
         &mut self,
+        number: u64,
         reports: &[FlushReport],
         answer: Result<FlushProgressAnswer, CallError>,
     ) {
+        if !self.reporting || number != self.report_number {
+            return;
+        }
         self.reporting = false;
         match answer {
             Ok(answer) => {
@@ -276,6 +340,7 @@ impl ReplicaFetcherState {
     /// Asks and reports what is due, or comes back when it will be.
     fn go_on(&mut self, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
         let now = Instant::now();
+        self.abandon_lost(now);
         let rested = self.session.wake_rested(now);
         self.wake_for_news(myself);
         let blocked = self.backoff.blocked_until(now);
@@ -286,9 +351,9 @@ impl ReplicaFetcherState {
                 self.fetch_if_due(myself);
             }
             let report_at = self.report_after.filter(|_| !self.reports.is_empty());
-            self.come_back([rested, linger, report_at], myself);
+            self.come_back([rested, linger, report_at, self.lost_at], myself);
         } else if self.session.has_questions() || !self.reports.is_empty() {
-            self.come_back([blocked, None, None], myself);
+            self.come_back([blocked, None, None, None], myself);
         }
     }
 
@@ -301,71 +366,6 @@ impl ReplicaFetcherState {
             return Some(now + COME_BACK_LINGER);
         }
         self.answered_at.map(|at| at + COME_BACK_LINGER).filter(|until| *until > now)
-    }
-
-    fn fetch_if_due(&mut self, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
-        if self.fetching || !self.session.has_questions() {
-            return;
-        }
-        self.fetching = true;
-        let epoch = self.broker.registration.epoch();
-        let message = self.session.next_message(self.arguments.shard, epoch, FETCH_WAIT_MAX);
-        let myself = myself.clone();
-        self.call(message, FETCH_WAIT_MAX + CALL_MARGIN, move |answer| {
-            let _ = myself.cast(ReplicaFetcherMessage::FetchAnswered(answer).into());
-        });
-    }
-
-    fn send_wake(&self, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
-        let epoch = self.broker.registration.epoch();
-        let message = self.session.wake_message(self.arguments.shard, epoch);
-        let myself = myself.clone();
-        // lost, it costs patience: the fetch that waits is answered by its own deadline
-        self.call(message, FLUSH_CALL_DEADLINE, move |_| drop(myself));
-    }
-
-    fn report_if_due(&mut self, now: Instant, myself: &ActorRef<Counted<ReplicaFetcherMessage>>) {
-        let waits = self.report_after.is_some_and(|after| after > now);
-        if self.reporting || waits || self.reports.is_empty() {
-            return;
-        }
-        self.reporting = true;
-        self.report_after = None;
-        let reports = self.reports.next();
-        let broker_epoch = self.broker.registration.epoch();
-        let shard = self.arguments.shard;
-        let message = FlushProgressMessage { shard, broker_epoch, reports: reports.clone() };
-        let (caller, leader) = (self.broker.peer_caller(), self.arguments.leader);
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let answer = caller.ask(leader, &message, FLUSH_CALL_DEADLINE).await;
-            let _ = myself.cast(ReplicaFetcherMessage::FlushAnswered { reports, answer }.into());
-        });
-    }
-
-    fn call(
-        &self,
-        message: FollowerFetchMessage,
-        deadline: Duration,
-        then: impl FnOnce(Result<FollowerFetchAnswer, CallError>) + Send + 'static,
-    ) {
-        let (caller, leader) = (self.broker.peer_caller(), self.arguments.leader);
-        tokio::spawn(async move { then(caller.ask(leader, &message, deadline).await) });
-    }
-
-    /// Makes sure that `Due` comes at the first of these moments.
-    fn come_back(
-        &mut self,
-        moments: [Option<Instant>; 3],
-        myself: &ActorRef<Counted<ReplicaFetcherMessage>>,
-    ) {
-        let Some(at) = moments.into_iter().flatten().min() else { return };
-        if self.due_at.is_some_and(|due| due <= at) {
-            return;
-        }
-        self.due_at = Some(at);
-        let delay = at.saturating_duration_since(Instant::now());
-        myself.send_after(delay, || ReplicaFetcherMessage::Due.into());
     }
 
     fn show(&self) {

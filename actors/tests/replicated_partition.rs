@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[allow(dead_code, reason = "no disk breaks here")]
 #[path = "replication_harness/mod.rs"]
 mod replication_harness;
 
@@ -150,8 +151,50 @@ async fn a_follower_that_is_cut_off_leaves_the_isr_and_comes_back() {
     trio.append("orders", 0, b"two").await;
     trio.in_sync("orders", 0, &[1, 2]).await;
     trio.network.heal_all();
+    returns_soon(&trio).await;
+    trio.stop().await;
+}
+
+/// An answer that was lost without a word used to be waited for to the end of its deadline.
+async fn returns_soon(trio: &Trio) {
+    let healed = tokio::time::Instant::now();
     trio.in_sync("orders", 0, &[1, 2, 3]).await;
     trio.agree("orders", 0).await;
+    let took = healed.elapsed();
+    assert!(took < std::time::Duration::from_secs(3), "in sync again after {took:?} only");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_was_frozen_leaves_the_isr_and_comes_back() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.agree("orders", 0).await;
+    trio.network.freeze(protocol::BrokerId(3));
+    trio.append("orders", 0, b"two").await;
+    trio.in_sync("orders", 0, &[1, 2]).await;
+    trio.network.thaw(protocol::BrokerId(3));
+    returns_soon(&trio).await;
+    trio.stop().await;
+}
+
+/// Too short for the link to go, so that nobody is told of what was lost meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_lost_is_asked_for_again_when_the_follower_is_found_to_be_behind() {
+    let trio = Trio::start_with(&[("replica.lag.time.max.ms", "500")]).await;
+    trio.create_topic("orders", 1).await;
+    trio.append("orders", 0, b"one").await;
+    trio.agree("orders", 0).await;
+    let (leader, follower) = (protocol::BrokerId(1), protocol::BrokerId(3));
+    trio.network.cut(leader, follower);
+    let log = trio.log_bytes(1, "orders", 0).len();
+    let waits = trio.begin_append(1, "orders", 0, b"two");
+    until("the record is in the leader's file", || trio.log_bytes(1, "orders", 0).len() > log)
+        .await;
+    trio.agree_of(&[1, 2], "orders", 0).await;
+    trio.network.heal(leader, follower);
+    waits.await.unwrap().unwrap();
+    returns_soon(&trio).await;
     trio.stop().await;
 }
 

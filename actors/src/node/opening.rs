@@ -33,6 +33,7 @@ use crate::controller::{ControllerArguments, Refused};
 use crate::departures::Departures;
 use crate::directory_use::DirectoryUse;
 use crate::file_work::FileWork;
+use crate::found_directories::sort_out;
 use crate::group_directory::GroupDirectory;
 use crate::lifeline::Lifeline;
 use crate::log_checkpoints::{LogCheckpoint, LogCheckpoints};
@@ -114,17 +115,18 @@ struct Opening {
 impl Opening {
     async fn start(self) -> Result<Node, NodeError> {
         let groups = DynamicSupervisor::new(DynamicSupervisorSpec::new(CHILDREN_MAX));
+        let found = self.directory.partitions()?;
         let broker = Arc::new_cyclic(|broker| self.broker(broker, &groups));
         count_failures(&broker);
         let house = self.house(&broker);
+        look_for_leftovers(&broker, &house);
         let (registered, registration) = watch::channel(None);
         let connections = Arc::new(ConnectionCount::default());
         let parts = self.parts(&broker, &house, groups, registered, &connections);
         let spec = parts.node();
         let root = Supervisor::start(&broker.tree, "node", spec).await?;
         wait_until_registered(registration).await?;
-        self.look_for_strangers(&broker);
-        remove_leftovers(&house);
+        tokio::spawn(sort_out(Arc::clone(&broker), house, found));
         info!(broker = %broker.id, cluster = %broker.cluster_id, "serves");
         Ok(Node {
             addresses: self.addresses(),
@@ -334,18 +336,6 @@ impl Opening {
     fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         self.listeners.iter().map(|open| (Arc::clone(&open.listener.name), open.address)).collect()
     }
-
-    /// Directories that the metadata does not know are left alone: only a committed deletion
-    /// deletes, and this is none.
-    fn look_for_strangers(&self, broker: &Broker) {
-        let image = broker.image.load();
-        for partition in self.directory.partitions().unwrap_or_default() {
-            let known = image.partition_by_name(partition.topic.as_str(), partition.partition);
-            if known.is_none() {
-                warn!(%partition, "a directory of no known partition is left alone");
-            }
-        }
-    }
 }
 
 async fn wait_until_registered(
@@ -362,9 +352,15 @@ async fn wait_until_registered(
     }
 }
 
-fn remove_leftovers(house: &Arc<PartitionHouse>) {
+/// What earlier processes renamed: the deleted is removed, the strays are counted.
+fn look_for_leftovers(broker: &Broker, house: &Arc<PartitionHouse>) {
     match house.directory.leftover_deleted() {
         Ok(leftovers) => leftovers.into_iter().for_each(|path| house.remove_later(path)),
         Err(error) => warn!(%error, "could not look for deleted partitions"),
+    }
+    for stray in house.directory.strays().unwrap_or_default() {
+        let path = stray.display();
+        warn!(%path, "a topic that the cluster did not know was set aside here, and may be removed");
+        broker.metrics.stray_directories.inc();
     }
 }

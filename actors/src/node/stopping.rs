@@ -81,6 +81,8 @@ impl Node {
                 warn!(partition = %place.name, "the log was not closed in order");
                 all_closed = false;
             }
+            // the next start must not be believed to have everything
+            all_closed &= place.is_whole();
         }
         all_closed
     }

@@ -113,6 +113,11 @@ impl PartitionReplicaState {
         self.tell_fetcher(leader, ReplicaFetcherMessage::ReportFlushed(report));
     }
 
+    pub(super) fn ask_anew(&self, leader: BrokerId) {
+        let key = self.arguments.place.key;
+        self.tell_fetcher(leader, ReplicaFetcherMessage::AskAnew { key });
+    }
+
     pub(super) fn report_failure(&self, leader: BrokerId, leader_epoch: LeaderEpoch) {
         let key = self.arguments.place.key;
         self.tell_fetcher(leader, ReplicaFetcherMessage::ReportFailed { key, leader_epoch });

@@ -35,12 +35,22 @@ impl PartitionReplicaState {
         if state.partition_epoch < self.decided.partition_epoch {
             return;
         }
-        let this_broker = self.arguments.this_broker;
-        // nothing rests on this replica any more: what it has lost, it fetches before it counts again
-        self.is_whole |= !state.is_in_sync(this_broker) && !state.elr.contains(&this_broker);
         let before = std::mem::replace(&mut self.decided, state);
         self.take_up_role();
+        self.show_itself(&before);
         self.welcome_mended(&before);
+    }
+
+    /// A follower that was taken out of the in-sync replicas may wait for an answer that was lost; and
+    /// on an idle partition it has nothing to say by which its leader could notice that it is there.
+    fn show_itself(&self, before: &PartitionState) {
+        let this_broker = self.arguments.this_broker;
+        let is_behind = before.is_in_sync(this_broker) && !self.decided.is_in_sync(this_broker);
+        if let Some(leader) = self.decided.leader.filter(|_| is_behind)
+            && self.has_role(Role::Follower, self.decided.leader_epoch)
+        {
+            self.ask_anew(leader);
+        }
     }
 
     /// A follower that was given up and is back has nothing to say on an idle partition by which its
@@ -58,7 +68,7 @@ impl PartitionReplicaState {
     /// Takes the role that was decided, if the machine does not have it.
     pub(super) fn take_up_role(&mut self) {
         let decided = Arc::clone(&self.decided);
-        if self.was_given_up() {
+        if self.was_given_up() || !self.arguments.place.is_whole() {
             self.ask_for_election();
         }
         match decided.leader {
@@ -79,11 +89,14 @@ impl PartitionReplicaState {
         self.machine.role() == role && self.machine.leader_epoch() == epoch
     }
 
-    /// Leads, if the epoch was not told of here before; asks for such an epoch otherwise.
+    /// Leads, if the epoch was not told of here before, and given in the knowledge of what is gone
+    /// here; asks for such an epoch otherwise.
     fn be_leader(&mut self, decided: &PartitionState) {
         if self.has_role(Role::Leader, decided.leader_epoch) {
             self.change_replicas(decided);
-        } else if decided.leader_epoch <= self.arguments.place.last_told_epoch() {
+        } else if decided.leader_epoch <= self.arguments.place.last_told_epoch()
+            || !self.arguments.place.is_whole()
+        {
             self.ask_for_election();
         } else {
             self.bring_log_to_rest();
@@ -230,7 +243,8 @@ impl PartitionReplicaState {
         let (place, decided) = (&self.arguments.place, &self.decided);
         let is_elsewhere = decided.leader != Some(self.arguments.this_broker);
         let is_fresh = decided.leader_epoch > place.last_told_epoch();
-        let is_settled = (is_elsewhere || is_fresh) && !self.was_given_up();
+        let is_known = !self.was_given_up() && place.is_whole();
+        let is_settled = (is_elsewhere || is_fresh) && is_known;
         if is_settled || self.machine.role() == Role::Leader || self.waits_for_election {
             return;
         }
@@ -249,16 +263,18 @@ impl PartitionReplicaState {
 
     /// Tells the controller that this replica began anew; the answer comes as a decision.
     fn report_restart(&self) {
-        let leader_epoch = self.decided.leader_epoch;
+        let (leader_epoch, place) = (self.decided.leader_epoch, Arc::clone(&self.arguments.place));
+        let (losses, is_whole) = (place.losses(), place.is_whole());
         let question = ReportReplica {
             broker: self.arguments.this_broker,
             broker_epoch: self.arguments.registration.epoch(),
             key: self.arguments.place.key,
-            report: ReplicaReport::Restarted { leader_epoch, is_whole: self.is_whole },
+            report: ReplicaReport::Restarted { leader_epoch, is_whole },
         };
         let (asked, myself) = (ask(&self.arguments.controller, question), self.myself.clone());
         tokio::spawn(async move {
             if let Ok(Ok(state)) = asked.await {
+                place.losses_are_known(losses);
                 let _ = myself.cast(PartitionReplicaMessage::Decided(state).into());
             }
         });

@@ -70,18 +70,20 @@ fn rest_if_unused(mut log: CommitLog, report: &RecoveryReport) -> Result<CommitL
 
 impl PartitionReplicaState {
     /// Recovers the log on a storage thread; the result comes back as a message.
-    pub(super) fn start_opening(&self) {
-        self.arguments.ports.executor.run(Box::new(self.opening()));
+    pub(super) fn start_opening(&mut self) {
+        let opening = self.opening();
+        self.arguments.ports.executor.run(Box::new(opening));
     }
 
-    pub(super) fn opening(&self) -> impl FnOnce() + Send + use<> {
+    pub(super) fn opening(&mut self) -> impl FnOnce() + Send + use<> {
         let arguments = &self.arguments;
+        self.opens_first = arguments.place.opens_first();
         let resources = arguments.resources.clone();
         let directory = arguments.directory.clone();
         let settings = arguments.place.settings().log.clone();
         let hints = arguments.checkpoints.hints(
             &arguments.place.name,
-            arguments.place.opens_first(),
+            self.opens_first,
             arguments.ports.clock.wall_ms(),
         );
         let (myself, lease) = (self.myself.clone(), self.lease.clone());
@@ -105,7 +107,9 @@ impl PartitionReplicaState {
             Err(error) => return self.on_open_failed(error),
         };
         self.tell_of_recovery(&report);
-        self.is_whole &= !self.may_have_lost_confirmed(&report);
+        if report.cut_from.is_some() && !self.opens_first && self.counts_unflushed() {
+            self.arguments.place.lost_confirmed();
+        }
         if !log.is_dormant() {
             let idle_after = self.arguments.writer_idle_after;
             let idle = || PartitionReplicaMessage::Own(OwnMessage::LogIdle).into();
@@ -120,13 +124,12 @@ impl PartitionReplicaState {
         Ok(())
     }
 
-    /// Whether what was cut may have counted as replicated: only where a write was enough for that,
-    /// and only to others does it matter.
-    fn may_have_lost_confirmed(&self, report: &RecoveryReport) -> bool {
+    /// Whether what was not flushed may have counted as replicated: only where a write is enough for
+    /// that, and only to others does it matter.
+    pub(super) fn counts_unflushed(&self) -> bool {
         let place = &self.arguments.place;
         let has_peers = place.decided().assigned_replicas.len() > 1;
-        let counted_unflushed = !place.settings().replication.flush_before_ack;
-        report.cut_from.is_some() && counted_unflushed && has_peers
+        has_peers && !place.settings().replication.flush_before_ack
     }
 
     fn tell_of_recovery(&self, report: &RecoveryReport) {

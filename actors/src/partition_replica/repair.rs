@@ -1,12 +1,15 @@
 //! A log that is damaged below its recovery point lost what this replica confirmed. With other
 //! replicas to copy from it starts empty, once the controller knows that it holds nothing any more
 //! and somebody else leads; alone it refuses, because the rest of the log may be all there is.
+//!
+//! A log of another topic of the same name, which the cluster does not know any more, is set aside.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use commit_log::LogError;
-use metadata::{PartitionState, ReplicaReport};
+use commit_log::{LogDirectory, LogError};
+use metadata::{FoundReplica, PartitionState, ReplicaReport};
+use protocol::TopicId;
 use ractor::ActorProcessingErr;
 use tokio::time::timeout;
 use tracing::{error, info};
@@ -14,6 +17,8 @@ use tracing::{error, info};
 use super::{LogPlace, OpenError, OwnMessage, PartitionReplicaMessage, PartitionReplicaState};
 use crate::controller::ask;
 use crate::controller::question::ReportReplica;
+use crate::found_directories::set_aside;
+use crate::log_maintenance::write_checkpoints;
 use crate::ports::storage_executor::StorageExecutor;
 
 /// How long the controller may take to answer.
@@ -38,6 +43,12 @@ const fn is_damage(error: &OpenError) -> bool {
 
 impl PartitionReplicaState {
     pub(super) fn on_open_failed(&mut self, error: OpenError) -> Result<(), ActorProcessingErr> {
+        if let OpenError::OtherTopic { found, .. } = error
+            && self.is_stray(found)
+        {
+            self.set_stray_aside(found);
+            return Ok(());
+        }
         let has_peers = self.arguments.place.decided().assigned_replicas.len() > 1;
         if !has_peers || !is_damage(&error) {
             return Err(error.into());
@@ -45,9 +56,27 @@ impl PartitionReplicaState {
         let partition = &self.arguments.place.name;
         error!(%partition, %error, "the log is damaged; it is to be copied from another replica");
         self.log = LogPlace::Elsewhere;
-        self.is_whole = false;
+        self.arguments.place.lost_confirmed();
         self.report_damage();
         Ok(())
+    }
+
+    /// Whether the cluster knows no topic `found` of this name: deleted and made again while this
+    /// node was down.
+    fn is_stray(&self, found: TopicId) -> bool {
+        let Some(broker) = self.arguments.broker.upgrade() else { return false };
+        let (image, name) = (broker.image.load(), &self.arguments.place.name);
+        let judged = image.judge_found(broker.id, broker.incarnation, name, Some(found));
+        judged == FoundReplica::Stray
+    }
+
+    fn set_stray_aside(&mut self, found: TopicId) {
+        let (broker, partition) =
+            (self.arguments.broker.clone(), self.arguments.place.name.clone());
+        self.begin_empty(move |directory| match broker.upgrade() {
+            Some(broker) => set_aside(&broker, directory, &partition, found),
+            None => Ok(()),
+        });
     }
 
     /// Has the controller take this replica out of everything that it may be needed for.
@@ -86,28 +115,45 @@ impl PartitionReplicaState {
         };
         info!(partition = %self.arguments.place.name, "gives the damaged log up and starts empty");
         self.decided = state;
-        self.is_whole = true;
+        self.arguments.place.losses_are_known(self.arguments.place.losses());
         self.give_log_up();
         Ok(())
     }
 
-    /// Takes the directory away and opens an empty one.
-    fn give_log_up(&self) {
-        let arguments = &self.arguments;
-        arguments.checkpoints.forget(&arguments.place.name);
-        let (directory, key) = (Arc::clone(&arguments.log_directory), arguments.place.key);
-        let (partition, lease) = (arguments.place.name.clone(), self.lease.clone());
+    fn give_log_up(&mut self) {
+        let (partition, topic_id) =
+            (self.arguments.place.name.clone(), self.arguments.place.key.topic_id);
+        self.begin_empty(move |directory| {
+            let deleted = directory.delete_partition(&partition, topic_id)?;
+            directory.remove_deleted(&deleted)
+        });
+    }
+
+    /// Opens an empty log, once `take_away` has freed the directory's name. What the checkpoints
+    /// say of it goes first: a new log must not be measured by them.
+    fn begin_empty(
+        &mut self,
+        take_away: impl FnOnce(&LogDirectory) -> Result<(), LogError> + Send + 'static,
+    ) {
+        self.arguments.checkpoints.forget(&self.arguments.place.name);
         let opening = self.opening();
+        let arguments = &self.arguments;
+        let (directory, checkpoints) =
+            (Arc::clone(&arguments.log_directory), Arc::clone(&arguments.checkpoints));
+        let (myself, lease) = (self.myself.clone(), self.lease.clone());
         let executor: Arc<dyn StorageExecutor> = arguments.ports.executor.clone();
         executor.run(Box::new(move || {
-            let removed = directory
-                .delete_partition(&partition, key.topic_id)
-                .and_then(|deleted| directory.remove_deleted(&deleted));
-            if let Err(error) = removed {
-                error!(%partition, %error, "the damaged log could not be taken away");
+            let taken = checkpoints
+                .write_changed(|all| write_checkpoints(&directory, all))
+                .and_then(|()| take_away(&directory));
+            match taken {
+                Ok(()) => opening(),
+                Err(error) => {
+                    let opened = OwnMessage::Opened(Box::new(Err(error.into())));
+                    let _ = myself.cast(PartitionReplicaMessage::Own(opened).into());
+                }
             }
             drop(lease);
-            opening();
         }));
     }
 }

@@ -214,6 +214,7 @@ impl PartitionReplicaState {
     /// The writer failed, and with it this replica: who waits is told, and so is the leader.
     pub(super) fn on_writer_failed(&mut self, error: &ActorProcessingErr) {
         self.remember_failure(error);
+        self.remember_loss(error);
         self.machine.on_flush_failed(&mut self.effects);
         self.perform_effects();
     }
@@ -227,6 +228,18 @@ impl PartitionReplicaState {
         {
             let arguments = &self.arguments;
             arguments.checkpoints.report_failure(&arguments.place.name, *flushed_offset);
+        }
+    }
+
+    /// What a failed flush takes back is gone, whatever the next incarnation finds.
+    fn remember_loss(&self, error: &ActorProcessingErr) {
+        let fault = error.downcast_ref::<WriterFault>();
+        if let Some(LogError::FlushFailed { flushed_offset, .. }) =
+            fault.map(WriterFault::log_error)
+            && *flushed_offset < self.machine.log_end_offset()
+            && self.counts_unflushed()
+        {
+            self.arguments.place.lost_confirmed();
         }
     }
 

@@ -174,6 +174,17 @@ impl FetchSession {
         self.partitions.insert(key, Followed { request, sent, stage, refusals });
     }
 
+    /// What the leader was asked about a partition is asked once more.
+    pub fn ask_anew(&mut self, key: PartitionKey) {
+        if let Some(followed) = self.partitions.get_mut(&key)
+            && followed.stage == Stage::Asked
+        {
+            followed.sent = None;
+            followed.enter(Stage::Changed, &mut self.stages);
+            self.changed.push(key);
+        }
+    }
+
     /// The leader has heard of a flush: it need not be told with a fetch.
     pub fn on_flush_heard(&mut self, report: &FlushReport) {
         let sent = self.partitions.get_mut(&report.key).and_then(|known| known.sent.as_mut());

@@ -143,6 +143,11 @@ impl World {
         self.nodes.remove(&node).unwrap().stop(PATIENCE).await;
     }
 
+    /// A node's disk.
+    pub fn disk(&self, node: i32) -> &FaultyStorage {
+        &self.disks[&node]
+    }
+
     /// The node, as its actors know it.
     pub fn broker(&self, node: i32) -> &Arc<Broker> {
         self.nodes[&node].broker()

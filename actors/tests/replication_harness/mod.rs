@@ -1,8 +1,10 @@
 //! Three nodes in one process, with disks and links in memory, and what their replicas are asked
 //! without a client in between.
 
+pub mod brittle_storage;
+
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use actors::ports::peers::{
 };
 use actors::segment_writer::HeldBytes;
 use actors::{HostAndPort, Node, StaticSettings};
+use brittle_storage::{Breakage, BrittleStorage};
 use bytes::Bytes;
 use commit_log::{FaultyStorage, Storage};
 use metadata::{PartitionKey, PartitionState, Reassignment, TopicToCreate};
@@ -85,6 +88,7 @@ pub struct Trio {
     pub network: MemoryNetwork,
     pub counts: Counts,
     disks: HashMap<i32, FaultyStorage>,
+    breakages: HashMap<i32, Arc<Mutex<Breakage>>>,
     nodes: HashMap<i32, Node>,
     settings: Vec<(&'static str, &'static str)>,
 }
@@ -103,6 +107,7 @@ impl Trio {
             network: MemoryNetwork::seeded(7),
             counts: Counts::default(),
             disks: HashMap::new(),
+            breakages: HashMap::new(),
             nodes: HashMap::new(),
             settings: settings.to_vec(),
         };
@@ -140,13 +145,24 @@ impl Trio {
         let settings = settings.into_iter().chain(self.settings.iter().copied());
         let peers = self.network.endpoint(BrokerId(node), address(node));
         let ports = Ports {
-            storage: Arc::new(self.disks[&node].clone()),
+            storage: Arc::new(BrittleStorage {
+                disk: self.disks[&node].clone(),
+                breakage: Arc::clone(self.breakages.entry(node).or_default()),
+            }),
             peers: Arc::new(CountingPeers { peers, counts: Arc::clone(&self.counts) }),
             ..Ports::real(1, 2).unwrap()
         };
         let settings = StaticSettings::parse(settings).unwrap();
         let started = tokio::time::timeout(PATIENCE, Box::pin(Node::start_with(settings, ports)));
         self.nodes.insert(node, started.await.unwrap().unwrap());
+    }
+
+    /// Has so many flushes of partition 0 of a topic fail on a node, from now on; `for_good`, the log
+    /// cannot be opened any more after the first of them.
+    pub fn break_flushes(&self, node: i32, topic: &str, flushes: usize, for_good: bool) {
+        let directory = Some(PathBuf::from(format!("/data/{topic}-0")));
+        let breakage = Breakage { directory, flushes, for_good, ..Breakage::default() };
+        *self.breakages[&node].lock().unwrap() = breakage;
     }
 
     /// As `kill -9` does.
@@ -277,8 +293,14 @@ impl Trio {
 
     /// Waits until all nodes that run have the same log, and that is not empty.
     pub async fn agree(&self, topic: &str, partition: i32) {
+        let all: Vec<_> = self.nodes.keys().copied().collect();
+        self.agree_of(&all, topic, partition).await;
+    }
+
+    /// Waits until these nodes have the same log, and that is not empty.
+    pub async fn agree_of(&self, nodes: &[i32], topic: &str, partition: i32) {
         until("the logs are the same", || {
-            let mut logs = self.nodes.keys().map(|node| self.log_bytes(*node, topic, partition));
+            let mut logs = nodes.iter().map(|node| self.log_bytes(*node, topic, partition));
             let first = logs.next().unwrap();
             !first.is_empty() && logs.all(|log| log == first)
         })
