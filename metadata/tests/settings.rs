@@ -134,6 +134,23 @@ fn a_broker_that_nobody_said_anything_to_listens_on_loopback() {
 }
 
 #[test]
+fn followers_serve_when_kafkas_selector_is_named_and_no_other_is_taken() {
+    let resolved = |value: &str| {
+        let given = StaticSettings::parse([("replica.selector.class", value)]);
+        let image = ClusterImage::empty();
+        given.map(|given| BrokerSettings::resolve(&image, &given).replication.followers_serve)
+    };
+    assert!(resolved("org.apache.kafka.common.replica.RackAwareReplicaSelector").unwrap());
+    assert!(resolved("RackAwareReplicaSelector").unwrap());
+    let none = BrokerSettings::resolve(&ClusterImage::empty(), &StaticSettings::defaults());
+    assert!(!none.replication.followers_serve);
+    let refused = resolved("com.example.Closest").unwrap_err().to_string();
+    assert!(refused.contains("replica.selector.class"), "{refused}");
+    assert!(refused.contains("org.apache.kafka.common.replica.RackAware"), "{refused}");
+    assert!(resolved("").is_err());
+}
+
+#[test]
 fn listeners_are_advertised_under_names_that_clients_can_reach() {
     let resolved = |entries: &[(&str, &str)]| {
         StaticSettings::parse(entries.iter().copied())

@@ -11,6 +11,11 @@ use crate::settings::listeners::{Listener, parse_address};
 use crate::settings::resolution::Lookup;
 use crate::settings::static_settings::{StaticSettings, parse_number};
 
+/// What `replica.selector.class` may be: Kafka's own selector beside the leader, by either name.
+/// (Kafka takes any class on its class path.)
+pub(super) const REPLICA_SELECTORS: &[&str] =
+    &["org.apache.kafka.common.replica.RackAwareReplicaSelector", "RackAwareReplicaSelector"];
+
 /// The settings in force of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerSettings {
@@ -179,6 +184,9 @@ pub struct LeaderSettings {
 pub struct ReplicationSettings {
     /// How long a follower may lag before it leaves the ISR.
     pub lag_max: Duration,
+    /// Whether followers serve consumers, and leaders send consumers to the follower in their rack
+    /// (`replica.selector.class`, KIP-392).
+    pub followers_serve: bool,
 }
 
 impl BrokerSettings {
@@ -217,6 +225,8 @@ impl BrokerSettings {
             },
             replication: ReplicationSettings {
                 lag_max: values.duration("replica.lag.time.max.ms"),
+                // there is one selector beside the default, and the table refuses any other name
+                followers_serve: values.text("replica.selector.class").is_some(),
             },
             disk_hang_timeout: values.disk_hang_timeout(),
             retention_check_interval: values.duration("log.retention.check.interval.ms"),

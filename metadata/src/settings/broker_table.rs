@@ -1,6 +1,7 @@
 //! The settings of a broker beside the defaults of its topics, in the order of names: those of
 //! Kafka 4.3 that this broker honours, and those of our own, which begin with `callboard.`.
 
+use crate::settings::broker_settings::REPLICA_SELECTORS;
 use crate::settings::check::Check::{
     Address, Addresses, Any, AtLeast, Between, Listeners, One, OneOf, SecurityMap,
 };
@@ -368,6 +369,12 @@ static NODE_SETTINGS: &[SettingDefinition] = &[
         "2000",
         AtLeast(1),
         "How long a follower may lag before it leaves the ISR.",
+    ),
+    SettingDefinition::without_default(
+        "replica.selector.class",
+        String,
+        OneOf(REPLICA_SELECTORS),
+        "Where consumers read: from the leader, or with the rack-aware selector from a replica in their own rack.",
     ),
     SettingDefinition::new(
         "request.timeout.ms",
