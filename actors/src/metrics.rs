@@ -62,6 +62,10 @@ pub struct Metrics {
     pub appends_refused: Counter,
     /// Bytes that were read to check logs when they were opened.
     pub recovery_scanned_bytes: Counter,
+    /// Times that a consumer was sent to a follower in its rack.
+    pub consumers_sent_to_followers: Counter,
+    /// Bytes of record batches that consumers read from followers here.
+    pub bytes_read_from_followers: Counter,
     /// Actors that failed, by supervisor.
     pub actor_failures: Family<PlaceLabel, Counter>,
     /// Actors that were put into quarantine, by supervisor.
@@ -109,6 +113,8 @@ impl Default for Metrics {
             bytes_appended: Counter::default(),
             appends_refused: Counter::default(),
             recovery_scanned_bytes: Counter::default(),
+            consumers_sent_to_followers: Counter::default(),
+            bytes_read_from_followers: Counter::default(),
             actor_failures: Family::default(),
             actor_quarantines: Family::default(),
             connections: Gauge::default(),
@@ -156,6 +162,11 @@ impl Metrics {
         let help = "Read to check logs when they were opened";
         let scanned = self.recovery_scanned_bytes.clone();
         r.register_with_unit("recovery_scanned", help, Unit::Bytes, scanned);
+        let help = "Times that a consumer was sent to a follower in its rack";
+        r.register("consumers_sent_to_followers", help, self.consumers_sent_to_followers.clone());
+        let help = "Record batches read by consumers from followers here";
+        let from_followers = self.bytes_read_from_followers.clone();
+        r.register_with_unit("read_from_followers", help, Unit::Bytes, from_followers);
         r.register("actor_failures", "Actors that failed", self.actor_failures.clone());
         let help = "Actors put into quarantine";
         r.register("actor_quarantines", help, self.actor_quarantines.clone());

@@ -79,9 +79,16 @@ impl PartitionPlace {
         }
     }
 
-    /// The replica's picture; `None` while it does not lead.
+    /// The leader's picture; `None` while the replica does not lead.
     #[must_use]
     pub fn view(&self) -> Option<Arc<ReadView>> {
+        self.shown().filter(|view| view.is_leaders())
+    }
+
+    /// The replica's picture, as a leader or as a follower that serves consumers; `None` while
+    /// there is nothing to see.
+    #[must_use]
+    pub fn shown(&self) -> Option<Arc<ReadView>> {
         self.view.load_full()
     }
 
@@ -93,8 +100,13 @@ impl PartitionPlace {
 
     /// Publishes a picture that differs only in what followers may read, and wakes their feeds.
     pub fn publish_to_feeds(&self, view: ReadView) {
-        self.view.store(Some(Arc::new(view)));
+        self.replace(view);
         self.feeds.ring(self.key);
+    }
+
+    /// Publishes a picture that differs in nothing that anybody waits for.
+    pub fn replace(&self, view: ReadView) {
+        self.view.store(Some(Arc::new(view)));
     }
 
     /// Takes the picture away: the replica ended or stopped leading.

@@ -26,6 +26,7 @@ mod leading;
 mod opening;
 mod own_messages;
 mod repair;
+mod showing;
 mod writing;
 
 pub use following::FollowingMessage;
@@ -239,8 +240,7 @@ pub struct PartitionReplicaState {
     decided: Arc<PartitionState>,
     /// Where the leadership began.
     epoch_start_offset: Offset,
-    /// The end of the log as last published.
-    published_end: Offset,
+    published: showing::Published,
     lag_timer: Option<LagTimer>,
     watches_deadlines: bool,
     waits_for_election: bool,
@@ -285,7 +285,7 @@ impl Actor for PartitionReplica {
             cutting: None,
             decided: arguments.place.decided(),
             epoch_start_offset: Offset::ZERO,
-            published_end: Offset::UNKNOWN,
+            published: showing::Published::nothing(arguments.place.settings().followers_serve),
             lag_timer: None,
             watches_deadlines: false,
             waits_for_election: false,

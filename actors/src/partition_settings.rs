@@ -22,6 +22,8 @@ pub struct PartitionSettings {
     pub requires_keys: bool,
     /// Whether old segments are deleted.
     pub deletes: bool,
+    /// Whether followers serve consumers (KIP-392).
+    pub followers_serve: bool,
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -43,6 +45,7 @@ impl PartitionSettings {
             flush_interval: topic.flush_interval,
             requires_keys: topic.cleanup_policy.compacts,
             deletes: topic.cleanup_policy.deletes,
+            followers_serve: broker.replication.followers_serve,
         }
     }
 }

@@ -1,18 +1,35 @@
 //! What a replica publishes to readers. Reads never pass through its mailbox: a fetch takes the
 //! view, reads the files through it, and looks again afterwards.
 
+use std::sync::Arc;
+
 use commit_log::LogReader;
 use protocol::{LeaderEpoch, Offset};
+use replication::ReadReplica;
 
-/// An immutable picture of one replica while it leads. The next picture replaces it; the end of the
-/// replica takes it away.
+/// Whose picture it is.
+#[derive(Clone, Debug)]
+pub enum Viewpoint {
+    /// The leader's.
+    Leader {
+        /// Followers in sync that consumers may be sent to; none unless followers serve (KIP-392).
+        read_replicas: Arc<[ReadReplica]>,
+    },
+    /// That of a follower that serves consumers: its high watermark is what its leader told it last.
+    Follower,
+}
+
+/// An immutable picture of one replica while it leads, or follows and serves consumers. The next
+/// picture replaces it; the end of the role or of the replica takes it away.
 #[derive(Clone, Debug)]
 pub struct ReadView {
     /// Which start of the replica published it.
     pub incarnation: u64,
     /// The leadership under which it was published.
     pub leader_epoch: LeaderEpoch,
-    /// The first offset of that leadership.
+    /// Whose picture it is.
+    pub viewpoint: Viewpoint,
+    /// The first offset of that leadership; a follower does not know it.
     pub epoch_start_offset: Offset,
     /// The segments.
     pub reader: LogReader,
@@ -45,6 +62,12 @@ impl Isolation {
 }
 
 impl ReadView {
+    /// Whether the replica leads.
+    #[must_use]
+    pub const fn is_leaders(&self) -> bool {
+        matches!(self.viewpoint, Viewpoint::Leader { .. })
+    }
+
     /// The first offset that a consumer of this isolation may not see yet.
     #[must_use]
     pub fn readable_end(&self, isolation: Isolation) -> Offset {

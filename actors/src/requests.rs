@@ -16,8 +16,9 @@ pub mod produce;
 pub mod produce_batch;
 pub mod producer_ids;
 pub mod quorum;
+pub mod read_replicas;
 pub mod reassignments;
-pub mod records;
+mod records;
 pub mod topics;
 
 use std::net::IpAddr;

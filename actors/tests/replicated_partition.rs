@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-#[allow(dead_code, reason = "no disk breaks here")]
+#[allow(dead_code, reason = "no disk breaks here, and no message is withheld")]
 #[path = "replication_harness/mod.rs"]
 mod replication_harness;
 

@@ -40,6 +40,12 @@ pub enum Effect {
         /// The first offset that is not committed.
         high_watermark: Offset,
     },
+    /// Follower: what lies below the high watermark may be shown to consumers from now on
+    /// (KIP-392), because the leader has found the logs to agree; until the role or the log changes.
+    BecameReadable {
+        /// The first offset that is not to be shown.
+        high_watermark: Offset,
+    },
     /// Flush the log and report with `on_flushed`. One is outstanding at a time: what is appended
     /// meanwhile waits for the next.
     FlushNeeded {
@@ -71,6 +77,8 @@ pub enum Effect {
         leader_epoch: LeaderEpoch,
         /// Where this replica's log ends.
         position: FetchPosition,
+        /// Where it starts.
+        log_start_offset: Offset,
         /// This replica's flushed offset.
         flushed_offset: Offset,
     },

@@ -24,6 +24,8 @@ pub struct FollowerFetch {
     pub leader_epoch: LeaderEpoch,
     /// Where its log ends.
     pub position: FetchPosition,
+    /// Where its log starts, if it serves consumers (KIP-392).
+    pub readable_from: Option<Offset>,
     /// How far it has flushed.
     pub flushed_offset: Offset,
 }

@@ -182,6 +182,17 @@ impl Follower {
         self.flush_wanted = None;
         self.want_flush(log, effects);
         self.fetch(log, effects);
+        if self.is_readable() {
+            let high_watermark = log.high_watermark.get();
+            effects.push(Effect::BecameReadable { high_watermark });
+        }
+    }
+
+    /// Whether consumers may be shown what lies below the high watermark: not before the leader
+    /// found the logs to agree, because an unclean election may have taken that back, and not while
+    /// the log is cut.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.is_validated && !matches!(self.stage, Stage::Truncating { .. })
     }
 
     /// What of the log agrees with the leader's ends at the end of the largest epoch that both
@@ -226,8 +237,13 @@ impl Follower {
 
     /// The leader found the logs to agree.
     fn learn(&mut self, answer: &FetchAnswer, log: &mut ReplicaLog, effects: &mut Effects) {
-        if !std::mem::replace(&mut self.is_validated, true) && log.flushed > self.told {
+        let is_first = !std::mem::replace(&mut self.is_validated, true);
+        if is_first && log.flushed > self.told {
             self.report_flushed(log, effects);
+        }
+        if is_first {
+            let high_watermark = log.high_watermark.get();
+            effects.push(Effect::BecameReadable { high_watermark });
         }
         self.leader_high_watermark = answer.high_watermark;
         self.leader_log_start = answer.log_start_offset;
@@ -265,6 +281,7 @@ impl Follower {
             leader: self.leader,
             leader_epoch: self.leader_epoch,
             position: log.fetch_position(),
+            log_start_offset: log.log_start,
             flushed_offset: log.flushed,
         });
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use protocol::{BrokerEpoch, BrokerId, Offset};
 
 use crate::effect::ProposedMember;
-use crate::fetch::{FetchPosition, FetchVerdict};
+use crate::fetch::{FetchPosition, FetchVerdict, FollowerFetch};
 use crate::moment::Moment;
+use crate::read_replica::ReadReplica;
 
 /// Since when a follower has not held all of the leader's log.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct FollowerProgress {
     /// time, so the same question gets the same answer, also when the leader's log has since grown
     /// to reach that position.
     cut: Option<(FetchPosition, FetchVerdict)>,
+    /// Where its log starts; `None` if it does not serve consumers.
+    readable_from: Option<Offset>,
     log_end: Offset,
     flushed: Offset,
     behind: Option<Behind>,
@@ -60,6 +63,7 @@ impl FollowerProgress {
             was_unfenced: false,
             is_validated: false,
             cut: None,
+            readable_from: None,
             log_end: Offset::ZERO,
             flushed: Offset::ZERO,
             behind: Some(behind),
@@ -92,14 +96,22 @@ impl FollowerProgress {
         judged
     }
 
-    /// A fetch proved its log to be a prefix that ends at `fetch_offset`. What was flushed in this
+    /// A fetch proved its log to be a prefix that ends where it asks. What was flushed in this
     /// leadership and registration stays so; the log end may fall, if unflushed records were lost.
-    pub(crate) fn on_fetch(&mut self, fetch_offset: Offset, flushed: Offset) {
+    pub(crate) fn on_fetch(&mut self, fetch: &FollowerFetch) {
+        let fetch_offset = fetch.position.fetch_offset;
         self.is_validated = true;
         self.is_heard = true;
         self.has_failed = false;
-        self.flushed = self.flushed.max(flushed.min(fetch_offset));
+        self.flushed = self.flushed.max(fetch.flushed_offset.min(fetch_offset));
         self.log_end = fetch_offset.max(self.flushed);
+        self.readable_from = fetch.readable_from;
+    }
+
+    /// What consumers may read there; `None` while that is not known, or it serves none.
+    pub(crate) fn readable(&self) -> Option<ReadReplica> {
+        let log_start = self.readable_from.filter(|_| self.is_validated && !self.has_failed)?;
+        Some(ReadReplica { broker: self.broker, log_start, log_end: self.log_end })
     }
 
     /// It flushed: what it appended since it was validated came from this leader.

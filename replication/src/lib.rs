@@ -13,6 +13,7 @@ mod lag_deadline;
 mod leader;
 pub mod moment;
 mod pending_appends;
+pub mod read_replica;
 pub mod refusal;
 mod reinjected_bug;
 pub mod replica;
@@ -26,6 +27,7 @@ pub use fetch::{
     FetchAnswer, FetchOutcome, FetchPosition, FetchVerdict, FlushProgress, FollowerFetch,
 };
 pub use moment::Moment;
+pub use read_replica::{FollowerRead, ReadReplica, closest_replica, judge_follower_read};
 pub use refusal::{InSyncRefusal, Refusal};
 #[cfg(feature = "reinjected-bugs")]
 pub use reinjected_bug::ReinjectedBug;

@@ -10,8 +10,8 @@ use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use protocol::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
 use replication::{
     Acks, Effect, Effects, EpochHistory, EpochStart, FetchAnswer, FetchOutcome, FetchVerdict,
-    FollowerFetch, FollowerTerm, LeaderTerm, LogOffsets, Moment, PartitionEpoch, Replica,
-    ReplicationSettings, Ticket,
+    FollowerFetch, FollowerTerm, LeaderTerm, LogOffsets, Moment, PartitionEpoch, ReadReplica,
+    Replica, ReplicationSettings, Ticket, closest_replica,
 };
 
 /// A log as the epochs of its records: two logs that agree on the epoch at an offset agree up to
@@ -115,6 +115,7 @@ fn truncate_by_epoch(leader_log: &Log, follower_log: &Log) -> (Offset, usize) {
             broker_epoch,
             leader_epoch,
             position,
+            readable_from: None,
             flushed_offset,
         };
         effects.clear();
@@ -308,6 +309,7 @@ proptest! {
                         broker_epoch: BrokerEpoch::ZERO,
                         leader_epoch: NEXT_EPOCH,
                         position: replication::FetchPosition { fetch_offset, last_fetched_epoch },
+                        readable_from: None,
                         flushed_offset: fetch_offset,
                     };
                     leader.on_follower_fetch(Moment::ORIGIN, &fetch, &mut effects).unwrap();
@@ -317,6 +319,31 @@ proptest! {
             assert_eq!(leader.high_watermark(), flushed.min(reached));
             last = leader.high_watermark();
         }
+    }
+
+    #[test]
+    fn a_consumer_is_sent_to_the_best_replica_of_its_rack_that_holds_its_offset(
+        followers in prop::collection::vec((0..3usize, 0..40i64, 0..40i64), 0..8),
+        (rack, leader_rack, offset) in (0..3usize, 0..3usize, 0..60i64),
+    ) {
+        let racks = [None, Some("a"), Some("b")];
+        let replica = |(number, (rack, log_start, records)): (usize, &(usize, i64, i64))| {
+            let broker = BrokerId(i32::try_from(number).unwrap());
+            let (log_start, log_end) = (Offset::new(*log_start), Offset::new(log_start + records));
+            (ReadReplica { broker, log_start, log_end }, racks[*rack])
+        };
+        let followers: Vec<_> = followers.iter().enumerate().map(replica).collect();
+        let (own, offset) = (racks[rack].unwrap_or_default(), Offset::new(offset));
+        let chosen = closest_replica(own, offset, racks[leader_rack], followers.iter().copied());
+        let may_serve = |replica: &ReadReplica, rack: Option<&str>| {
+            rack == Some(own) && replica.contains(offset)
+        };
+        let is_elsewhere = !own.is_empty() && racks[leader_rack] != Some(own);
+        let able: Vec<_> =
+            followers.iter().filter(|(one, rack)| is_elsewhere && may_serve(one, *rack)).collect();
+        let most = able.iter().map(|(one, _)| one.log_end).max();
+        let found = chosen.map(|broker| able.iter().find(|(one, _)| one.broker == broker).unwrap());
+        assert_eq!(found.map(|(one, _)| one.log_end), most);
     }
 
     #[test]

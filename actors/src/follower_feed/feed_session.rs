@@ -166,6 +166,7 @@ impl FeedSession {
             broker_epoch,
             leader_epoch: wanted.leader_epoch,
             position: wanted.position(),
+            readable_from: wanted.readable_from,
             flushed_offset: wanted.flushed_offset,
         };
         let reply = self.verdicts.reply(key, self.questions);

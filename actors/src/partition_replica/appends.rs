@@ -108,6 +108,7 @@ impl PartitionReplicaState {
             self.perform(effect);
         }
         self.effects = effects;
+        self.publish_read_replicas();
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -120,16 +121,28 @@ impl PartitionReplicaState {
                     refuse(waiting.reply, reason);
                 }
             }
-            Effect::HighWatermarkAdvanced { .. } => self.publish_view(),
+            Effect::HighWatermarkAdvanced { .. } | Effect::BecameReadable { .. } => {
+                self.publish_view();
+            }
             // the writer flushes by the same setting, right after it writes
             Effect::FlushNeeded { .. } => {}
             Effect::LeadershipLost { .. } => self.arguments.place.close(),
             Effect::ArmLagDeadline { at } => self.arm_lag_deadline(at),
             Effect::DisarmLagDeadline => self.disarm_lag_deadline(),
             Effect::ProposeInSyncReplicas(proposal) => self.propose_in_sync(proposal),
-            Effect::FetchFrom { leader, leader_epoch, position, flushed_offset } => {
-                self.fetch_from(Fetch { leader, leader_epoch, position, flushed_offset });
-            }
+            Effect::FetchFrom {
+                leader,
+                leader_epoch,
+                position,
+                log_start_offset,
+                flushed_offset,
+            } => self.fetch_from(Fetch {
+                leader,
+                leader_epoch,
+                position,
+                log_start_offset,
+                flushed_offset,
+            }),
             Effect::StopFetching { leader } => self.stop_fetching(leader),
             Effect::AppendFetched { .. } => self.append_fetched(),
             Effect::TruncateTo { offset, below_high_watermark } => {

@@ -42,6 +42,7 @@ pub(super) struct Fetch {
     pub leader: BrokerId,
     pub leader_epoch: LeaderEpoch,
     pub position: FetchPosition,
+    pub log_start_offset: Offset,
     pub flushed_offset: Offset,
 }
 
@@ -91,12 +92,15 @@ impl PartitionReplicaState {
             replica: self.arguments.place.replica.clone(),
             leader_epoch: fetch.leader_epoch,
             position: fetch.position,
+            readable_from: self.published.readable_from(fetch.log_start_offset),
             flushed_offset: fetch.flushed_offset,
         };
         self.tell_fetcher(fetch.leader, ReplicaFetcherMessage::Follow(request));
     }
 
+    /// It follows that leader no longer; consumers look for the next one.
     pub(super) fn stop_fetching(&mut self, leader: BrokerId) {
+        self.arguments.place.close();
         self.told_fetcher = ToldFetcher::default();
         let key = self.arguments.place.key;
         self.tell_fetcher(leader, ReplicaFetcherMessage::Forget { key });
@@ -146,6 +150,8 @@ impl PartitionReplicaState {
             info!(%partition, ?cut, "cuts what its leader does not have");
         }
         self.told_fetcher.fetch = None;
+        // what consumers were shown is being replaced
+        self.arguments.place.close();
         self.cutting = Some(cut);
         let work = FollowerWork::Truncate(cut);
         self.for_writer.push(SegmentWriterMessage::Following(work));

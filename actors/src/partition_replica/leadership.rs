@@ -1,4 +1,4 @@
-//! Which role the controller gave this replica, and what readers see of it.
+//! Which role the controller gave this replica.
 //!
 //! ```text
 //! decided ──needs the log at rest──▶ the writer drains ──▶ the machine takes the role
@@ -21,7 +21,6 @@ use tracing::debug;
 use super::{LogPlace, OwnMessage, PartitionReplicaMessage, PartitionReplicaState};
 use crate::controller::ask;
 use crate::controller::question::ReportReplica;
-use crate::read_view::ReadView;
 use crate::segment_writer::SegmentWriterMessage;
 
 /// How long until the controller is asked again for an epoch; doubled with each question.
@@ -74,7 +73,10 @@ impl PartitionReplicaState {
         match decided.leader {
             None if self.has_role(Role::AwaitingElection, decided.leader_epoch) => {}
             Some(leader) if leader == self.arguments.this_broker => self.be_leader(&decided),
-            Some(_) if self.has_role(Role::Follower, decided.leader_epoch) => self.show_role(),
+            Some(_) if self.has_role(Role::Follower, decided.leader_epoch) => {
+                self.show_as_follower();
+                self.show_role();
+            }
             None | Some(_) => self.bring_log_to_rest(),
         }
     }
@@ -210,6 +212,7 @@ impl PartitionReplicaState {
             self.ask_for_election();
         } else if self.machine.role() == Role::Follower {
             self.repeat_fetch();
+            self.show_as_follower();
         }
     }
 
@@ -295,47 +298,6 @@ impl PartitionReplicaState {
         self.machine.on_settings_changed(now, settings, &mut self.effects);
         self.change_writer_settings();
         self.perform_effects();
-    }
-
-    /// Publishes what readers may see now.
-    pub(super) fn publish_view(&mut self) {
-        if let Some(view) = self.view() {
-            self.published_end = view.log_end_offset;
-            self.arguments.place.publish(view);
-        }
-    }
-
-    /// Publishes what followers may read now, if that is more than before: consumers see nothing
-    /// new, and are not woken.
-    pub(super) fn publish_to_followers(&mut self) {
-        let has_followers = self.decided.assigned_replicas.len() > 1;
-        if !has_followers || self.published_end == self.machine.log_end_offset() {
-            return;
-        }
-        if let Some(view) = self.view() {
-            self.published_end = view.log_end_offset;
-            self.arguments.place.publish_to_feeds(view);
-        }
-    }
-
-    /// The picture of this moment; `None` while there is nothing to see.
-    fn view(&self) -> Option<ReadView> {
-        let reader = self.reader.as_ref()?;
-        if self.machine.role() != Role::Leader || self.draining {
-            return None;
-        }
-        let high_watermark = self.machine.high_watermark();
-        Some(ReadView {
-            incarnation: self.arguments.incarnation,
-            leader_epoch: self.machine.leader_epoch(),
-            epoch_start_offset: self.epoch_start_offset,
-            reader: reader.clone(),
-            log_start_offset: self.machine.log_start_offset(),
-            high_watermark,
-            // without transactions every committed record is stable
-            last_stable_offset: high_watermark,
-            log_end_offset: self.machine.log_end_offset(),
-        })
     }
 
     pub(super) fn show_role(&self) {

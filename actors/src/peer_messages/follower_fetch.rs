@@ -54,6 +54,8 @@ pub struct WantedPartition {
     pub fetch_offset: Offset,
     /// The epoch of the record before it; `None` if the log never held one.
     pub last_fetched_epoch: Option<LeaderEpoch>,
+    /// Its log start offset, if it serves consumers (KIP-392).
+    pub readable_from: Option<Offset>,
     /// How far it has flushed.
     pub flushed_offset: Offset,
 }

@@ -42,6 +42,8 @@ pub struct FollowRequest {
     pub leader_epoch: LeaderEpoch,
     /// Where its log ends.
     pub position: FetchPosition,
+    /// Where it starts, if it serves consumers.
+    pub readable_from: Option<Offset>,
     /// How far it has flushed.
     pub flushed_offset: Offset,
 }
@@ -53,6 +55,7 @@ impl FollowRequest {
             leader_epoch: self.leader_epoch,
             fetch_offset: self.position.fetch_offset,
             last_fetched_epoch: self.position.last_fetched_epoch,
+            readable_from: self.readable_from,
             flushed_offset: self.flushed_offset,
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::leader_hints::LeaderHints;
 use super::partition_lookup::{check_leader_epoch, error_of_read};
+use super::read_replicas::{Consumer, is_ahead_of_follower};
 use super::{RequestContext, Turn};
 use crate::broker::Broker;
 use crate::client_session::connection::ConnectionEnd;
@@ -49,7 +50,8 @@ async fn fetch(
         Ok(turn) => turn,
         Err(code) => return refused(code),
     };
-    let answers = Poll::new(broker, request).until_enough(&turn.wanted, context).await;
+    let consumer = Consumer::of(request, version, &context.listener);
+    let answers = Poll::new(broker, request, consumer).until_enough(&turn.wanted, context).await;
     let response = respond(version, &mut turn, &answers);
     context.fetch_sessions.end(turn, |index| answers.get(index).is_some_and(Answer::has_records));
     response
@@ -68,6 +70,8 @@ fn fresh_session_id(broker: &Broker) -> i32 {
 struct Answer {
     topic_id: TopicId,
     data: PartitionData,
+    /// Whether the offset wanted is not known to be committed here, at a follower.
+    is_ahead: bool,
 }
 
 impl Answer {
@@ -81,13 +85,23 @@ impl Answer {
 
     /// Whether the consumer must hear of it at once, however few bytes there are.
     fn is_urgent(&self) -> bool {
-        self.data.error_code != 0 || self.data.diverging_epoch.epoch >= 0
+        self.data.error_code != 0
+            || self.data.diverging_epoch.epoch >= 0
+            || self.data.preferred_read_replica >= 0
+    }
+
+    /// The consumer has waited at a follower for as long as it wanted: the leader knows more.
+    fn give_up(&mut self) {
+        if std::mem::take(&mut self.is_ahead) {
+            self.data.error_code = ErrorCode::OffsetNotAvailable.code();
+        }
     }
 }
 
 /// One fetch as it waits for enough to answer.
 struct Poll<'a> {
     broker: &'a Broker,
+    consumer: Consumer,
     isolation: Isolation,
     bytes_min: usize,
     bytes_max: usize,
@@ -97,11 +111,12 @@ struct Poll<'a> {
 }
 
 impl<'a> Poll<'a> {
-    fn new(broker: &'a Broker, request: &FetchRequest) -> Self {
+    fn new(broker: &'a Broker, request: &FetchRequest, consumer: Consumer) -> Self {
         let limit = broker.bounds.fetch_response_bytes_max;
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         Self {
             broker,
+            consumer,
             isolation: Isolation::from_wire(request.isolation_level),
             bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
             bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(limit),
@@ -116,7 +131,7 @@ impl<'a> Poll<'a> {
         context: &mut RequestContext,
     ) -> Vec<Answer> {
         loop {
-            let answers = self.read_all(wanted, context).await;
+            let mut answers = self.read_all(wanted, context).await;
             let bytes: usize = answers.iter().map(Answer::bytes).sum();
             let enough = bytes >= self.bytes_min.min(self.bytes_max).max(1) || self.bytes_min == 0;
             if enough || answers.is_empty() || answers.iter().any(Answer::is_urgent) {
@@ -124,6 +139,7 @@ impl<'a> Poll<'a> {
             }
             context.held = None;
             if timeout_at(self.deadline, self.bell.rung()).await.is_err() {
+                answers.iter_mut().for_each(Answer::give_up);
                 return answers;
             }
         }
@@ -176,12 +192,14 @@ impl<'a> Poll<'a> {
             }
             Err(code) => (wanted.topic.id, Err(code)),
         };
-        if let Err(code) = read {
+        let is_ahead = read.unwrap_or_else(|code| {
             data.error_code = code.code();
-        }
-        Answer { topic_id, data }
+            false
+        });
+        Answer { topic_id, data, is_ahead }
     }
 
+    /// Says whether the offset wanted is ahead of what this follower knows to be committed.
     async fn read(
         &self,
         topic: &metadata::image::TopicState,
@@ -189,36 +207,47 @@ impl<'a> Poll<'a> {
         wanted: &WantedPartition,
         (budget, at_least_one_batch): (usize, bool),
         data: &mut PartitionData,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<bool, ErrorCode> {
         let place = self.broker.place_of(topic, index)?;
         if self.broker.is_cut_off() {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         place.leave_bell(&self.bell);
-        let view = place.view().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let view =
+            self.consumer.view_of(self.broker, &place).ok_or(ErrorCode::NotLeaderOrFollower)?;
         let known = LeaderEpoch::new(wanted.fetch.current_leader_epoch);
         check_leader_epoch(&view, known)?;
         tell_offsets(&view, self.isolation, data);
+        let from = Offset::new(wanted.fetch.fetch_offset);
+        // first: an epoch goes on at the leader where it ends in a follower's log
+        if is_ahead_of_follower(&view, from)? {
+            return Ok(true);
+        }
         if let Some(end) = diverging(&view, wanted) {
             data.diverging_epoch = end;
-            return Ok(());
+            return Ok(false);
+        }
+        if let Some(replica) = self.consumer.preferred_replica(self.broker, &view, from) {
+            data.preferred_read_replica = replica.0;
+            return Ok(false);
         }
         let partition_max = usize::try_from(wanted.fetch.partition_max_bytes).unwrap_or(0);
         let request = ReadRequest {
-            from: Offset::new(wanted.fetch.fetch_offset),
+            from,
             up_to: view.readable_end(self.isolation),
             bytes_max: partition_max.min(budget),
             at_least_one_batch,
             mode: ReadMode::NoWait,
         };
         if let Some(outcome) = self.read_log(&view, request).await? {
-            let now = place.view().ok_or(ErrorCode::NotLeaderOrFollower)?;
+            let now = place.shown().ok_or(ErrorCode::NotLeaderOrFollower)?;
             if !now.continues(&view) || now.reader.generation() != outcome.generation {
                 return Err(ErrorCode::NotLeaderOrFollower);
             }
+            self.consumer.count(self.broker, &view, outcome.batches.len());
             data.records = Some(outcome.batches);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Reads from memory, or on a storage thread what memory does not hold.

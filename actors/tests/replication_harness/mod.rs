@@ -3,7 +3,7 @@
 
 pub mod brittle_storage;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,10 +39,15 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often each kind of message was sent.
 pub type Counts = Arc<Mutex<HashMap<u16, u64>>>;
 
-/// Counts what goes through.
+/// Kinds of message that do not arrive, by their sender.
+pub type Withheld = Arc<Mutex<HashSet<(i32, u16)>>>;
+
+/// Counts what goes through, and withholds what is to be lost.
 struct CountingPeers {
+    node: i32,
     peers: Arc<dyn Peers>,
     counts: Counts,
+    withheld: Withheld,
 }
 
 impl Peers for CountingPeers {
@@ -55,6 +60,12 @@ impl Peers for CountingPeers {
     ) -> PeerAnswer<'_> {
         let kind = Envelope::decode(envelope.clone()).unwrap().kind;
         *self.counts.lock().unwrap().entry(kind).or_default() += 1;
+        if self.withheld.lock().unwrap().contains(&(self.node, kind)) {
+            return Box::pin(async move {
+                tokio::time::sleep(deadline.min(Duration::from_millis(100))).await;
+                Err(PeerError::Timeout { node, deadline })
+            });
+        }
         self.peers.call(node, lane, envelope, deadline)
     }
 
@@ -87,6 +98,7 @@ impl Peers for CountingPeers {
 pub struct Trio {
     pub network: MemoryNetwork,
     pub counts: Counts,
+    withheld: Withheld,
     disks: HashMap<i32, FaultyStorage>,
     breakages: HashMap<i32, Arc<Mutex<Breakage>>>,
     nodes: HashMap<i32, Node>,
@@ -106,6 +118,7 @@ impl Trio {
         let mut trio = Self {
             network: MemoryNetwork::seeded(7),
             counts: Counts::default(),
+            withheld: Withheld::default(),
             disks: HashMap::new(),
             breakages: HashMap::new(),
             nodes: HashMap::new(),
@@ -139,6 +152,7 @@ impl Trio {
             ("listeners", "PLAINTEXT://127.0.0.1:0"),
             ("callboard.admin.listener", "127.0.0.1:0"),
             ("callboard.cluster.listener", at.as_str()),
+            ("broker.rack", id.as_str()),
             ("min.insync.replicas", "2"),
             meeting,
         ];
@@ -149,7 +163,12 @@ impl Trio {
                 disk: self.disks[&node].clone(),
                 breakage: Arc::clone(self.breakages.entry(node).or_default()),
             }),
-            peers: Arc::new(CountingPeers { peers, counts: Arc::clone(&self.counts) }),
+            peers: Arc::new(CountingPeers {
+                node,
+                peers,
+                counts: Arc::clone(&self.counts),
+                withheld: Arc::clone(&self.withheld),
+            }),
             ..Ports::real(1, 2).unwrap()
         };
         let settings = StaticSettings::parse(settings).unwrap();
@@ -184,6 +203,16 @@ impl Trio {
     /// How often a kind of message was sent by anybody.
     pub fn count(&self, kind: MessageKind) -> u64 {
         self.counts.lock().unwrap().get(&kind.number()).copied().unwrap_or(0)
+    }
+
+    /// Messages of this kind from this node are lost from now on.
+    pub fn withhold(&self, node: i32, kind: MessageKind) {
+        self.withheld.lock().unwrap().insert((node, kind.number()));
+    }
+
+    /// Every message arrives again.
+    pub fn withhold_nothing(&self) {
+        self.withheld.lock().unwrap().clear();
     }
 
     /// Creates a topic with three replicas of each partition, led by node 1 where `leader` says so.

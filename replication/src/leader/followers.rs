@@ -7,6 +7,7 @@ use crate::effect::Effects;
 use crate::fetch::{FetchVerdict, FlushProgress, FollowerFetch};
 use crate::follower_progress::FollowerProgress;
 use crate::moment::Moment;
+use crate::read_replica::ReadReplica;
 use crate::refusal::Refusal;
 use crate::reinjected_bug::ReinjectedBug;
 use crate::replica_log::ReplicaLog;
@@ -23,8 +24,8 @@ impl Leader {
         self.meet(now, (fetch.follower, fetch.broker_epoch), log, effects)?;
         let progress = self.progress_of(fetch.follower)?;
         let verdict = progress.settle(fetch.position, log.judge(fetch.position));
-        if let FetchVerdict::ReadFrom { offset } = verdict {
-            progress.on_fetch(offset, fetch.flushed_offset);
+        if let FetchVerdict::ReadFrom { .. } = verdict {
+            progress.on_fetch(fetch);
             self.on_heard(now, fetch.follower, log, effects);
         }
         Ok(verdict)
@@ -121,6 +122,12 @@ impl Leader {
     fn progress_of(&mut self, broker: BrokerId) -> Result<&mut FollowerProgress, Refusal> {
         let found = self.followers.iter_mut().find(|follower| follower.broker == broker);
         found.ok_or(Refusal::UnknownReplica { broker })
+    }
+
+    /// The in-sync followers that consumers may be sent to, as far as their logs are known.
+    pub(crate) fn read_replicas(&self) -> impl Iterator<Item = ReadReplica> {
+        let in_sync = |follower: &&FollowerProgress| self.in_sync.contains(follower.broker);
+        self.followers.iter().filter(in_sync).filter_map(FollowerProgress::readable)
     }
 
     /// How many records the follower has yet to fetch, as far as is known.

@@ -4,6 +4,8 @@ use protocol::{BrokerId, LeaderEpoch, Offset};
 
 use super::{Replica, Role, State};
 use crate::epoch_history::{EpochEnd, EpochStart};
+use crate::leader::Leader;
+use crate::read_replica::ReadReplica;
 use crate::refusal::Refusal;
 use crate::term::PartitionEpoch;
 
@@ -83,6 +85,23 @@ impl Replica {
     #[must_use]
     pub fn lag_records(&self, follower: BrokerId) -> Option<i64> {
         self.leader()?.lag_records(follower, self.log.log_end)
+    }
+
+    /// Leader: the in-sync followers that serve consumers (KIP-392), with what they hold as they
+    /// said last.
+    pub fn read_replicas(&self) -> impl Iterator<Item = ReadReplica> {
+        self.leader().into_iter().flat_map(Leader::read_replicas)
+    }
+
+    /// Whether consumers may be shown what lies below the high watermark. A follower may show it
+    /// when its leader has found the logs to agree, and while its log is not being cut.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        match &self.state {
+            State::Leader(_) => true,
+            State::Follower(follower) => follower.is_readable(),
+            State::AwaitingElection | State::Offline(_) => false,
+        }
     }
 
     /// Leader: appends that are admitted and not over, for whoever bounds them.

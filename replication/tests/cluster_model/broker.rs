@@ -165,7 +165,9 @@ impl Broker {
             Effect::Acknowledge { ticket, .. } | Effect::Refuse { ticket, .. } => {
                 turn.oracle.on_answer(effect, self.tickets.remove(ticket))?;
             }
-            Effect::HighWatermarkAdvanced { .. } => turn.oracle.on_high_watermark(self, replica)?,
+            Effect::HighWatermarkAdvanced { .. } | Effect::BecameReadable { .. } => {
+                turn.oracle.on_high_watermark(self, replica)?;
+            }
             Effect::FlushNeeded { .. } => self.is_flush_wanted = true,
             Effect::ProposeInSyncReplicas(proposal) => {
                 self.plead(Plea::Propose(proposal.clone()), turn);
@@ -175,12 +177,19 @@ impl Broker {
             Effect::LeadershipLost { leader_epoch } => {
                 self.plead(Plea::CannotLead(*leader_epoch), turn);
             }
-            Effect::FetchFrom { leader, leader_epoch, position, flushed_offset } => {
+            Effect::FetchFrom {
+                leader,
+                leader_epoch,
+                position,
+                log_start_offset,
+                flushed_offset,
+            } => {
                 let fetch = FollowerFetch {
                     follower: self.id,
                     broker_epoch: self.broker_epoch,
                     leader_epoch: *leader_epoch,
                     position: *position,
+                    readable_from: Some(*log_start_offset),
                     flushed_offset: *flushed_offset,
                 };
                 self.fetch = Some((*leader, fetch));

@@ -114,6 +114,10 @@ impl Scene<'_> {
                 Some(records) => format!("<- {records} records"),
                 None => "<- unknown".to_owned(),
             }),
+            "ask-readable" => {
+                Some(format!("<- {}", if replica.is_readable() { "yes" } else { "no" }))
+            }
+            "ask-read-replicas" => Some(diary::read_replicas(replica)),
             _ => self.play_writer(verb, replica),
         }
     }
@@ -209,6 +213,7 @@ impl Scene<'_> {
                     broker_epoch,
                     leader_epoch,
                     position,
+                    readable_from: arguments.number("serves-from").map(Offset::new),
                     flushed_offset,
                 };
                 Some(diary::verdict(replica.on_follower_fetch(self.now, &fetch, self.effects)))

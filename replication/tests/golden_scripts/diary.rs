@@ -1,7 +1,8 @@
 //! How effects, answers and states are written.
 
 use replication::{
-    Effect, EpochEnd, FetchPosition, FetchVerdict, InSyncProposal, Refusal, Replica, Role,
+    Effect, EpochEnd, FetchPosition, FetchVerdict, InSyncProposal, ReadReplica, Refusal, Replica,
+    Role,
 };
 
 pub fn effect(effect: &Effect) -> String {
@@ -17,6 +18,9 @@ pub fn effect(effect: &Effect) -> String {
         Effect::HighWatermarkAdvanced { high_watermark } => {
             format!("high watermark advanced to {high_watermark}")
         }
+        Effect::BecameReadable { high_watermark } => {
+            format!("readable by consumers below {high_watermark}")
+        }
         Effect::FlushNeeded { up_to } => format!("flush needed up to {up_to}"),
         Effect::ProposeInSyncReplicas(proposed) => proposal(proposed),
         Effect::ArmLagDeadline { at } => {
@@ -26,7 +30,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::LeadershipLost { leader_epoch } => {
             format!("leadership of epoch {leader_epoch} lost")
         }
-        Effect::FetchFrom { leader, leader_epoch, position: at, flushed_offset } => format!(
+        Effect::FetchFrom { leader, leader_epoch, position: at, flushed_offset, .. } => format!(
             "fetch from broker {leader} in epoch {leader_epoch} at {}, flushed {flushed_offset}",
             position(*at)
         ),
@@ -100,6 +104,14 @@ pub fn verdict(verdict: Result<FetchVerdict, Refusal>) -> String {
         }
         Err(reason) => format!("<- no: {}", refusal(reason)),
     }
+}
+
+pub fn read_replicas(replica: &Replica) -> String {
+    let replica_text = |one: ReadReplica| {
+        format!("broker {} holds {}..{}", one.broker, one.log_start, one.log_end)
+    };
+    let known: Vec<_> = replica.read_replicas().map(replica_text).collect();
+    if known.is_empty() { "<- nobody".to_owned() } else { format!("<- {}", known.join(", ")) }
 }
 
 pub fn state(replica: &Replica) -> String {

@@ -17,6 +17,7 @@ fn request(partition: i32, end: i64, flushed: i64) -> FollowRequest {
             fetch_offset: Offset::new(end),
             last_fetched_epoch: Some(LeaderEpoch::new(3)),
         },
+        readable_from: None,
         flushed_offset: Offset::new(flushed),
     }
 }
