@@ -1,4 +1,5 @@
-//! One fetch from one leader: request, answer, and its batches checked.
+//! One fetch from one broker, a leader or the follower that a leader named: request, answer, and its
+//! batches checked.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) struct FetchFrom {
     pub(crate) leader_epoch: LeaderEpoch,
     /// Tells this fetch from those before a seek.
     pub(crate) incarnation: u64,
+    /// Whether it goes to a follower that the leader named.
+    pub(crate) from_follower: bool,
 }
 
 /// What a fetch brought of one partition.
@@ -44,10 +47,12 @@ pub(crate) struct Fetched {
     pub(crate) next_offset: Offset,
     pub(crate) high_watermark: Offset,
     pub(crate) log_start_offset: Offset,
+    /// The follower to read from instead; then there are no records.
+    pub(crate) read_replica: Option<BrokerId>,
 }
 
 pub(crate) struct FetchOutcome {
-    pub(crate) leader: BrokerId,
+    pub(crate) broker: BrokerId,
     pub(crate) partitions: Vec<(FetchFrom, Result<Fetched>)>,
 }
 
@@ -58,15 +63,16 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches from one leader, once.
-    pub(crate) async fn fetch(self, leader: BrokerId, wanted: Vec<FetchFrom>) -> FetchOutcome {
+    /// Fetches from one broker, once. One that is silent for too long is given up where it does not
+    /// lead, or no longer.
+    pub(crate) async fn fetch(self, broker: BrokerId, wanted: Vec<FetchFrom>) -> FetchOutcome {
         let partitions: Vec<_> = wanted.iter().map(|from| from.partition.clone()).collect();
-        let answer = self.ask(leader, &wanted);
+        let answer = self.ask(broker, &wanted);
         let response = self
             .cluster
             .unless_moved(
                 &self.connections,
-                leader,
+                broker,
                 &partitions,
                 self.settings.fetch_wait_max,
                 answer,
@@ -82,18 +88,18 @@ impl Fetcher {
             };
             (from, fetched)
         };
-        FetchOutcome { leader, partitions: wanted.into_iter().map(judged).collect() }
+        FetchOutcome { broker, partitions: wanted.into_iter().map(judged).collect() }
     }
 
-    async fn ask(&self, leader: BrokerId, wanted: &[FetchFrom]) -> Result<FetchResponse> {
-        let address = self.cluster.address_of(leader)?;
+    async fn ask(&self, broker: BrokerId, wanted: &[FetchFrom]) -> Result<FetchResponse> {
+        let address = self.cluster.address_of(broker)?;
         let connection = self.connections.get(&address).await?;
         let version = connection.version::<FetchRequest>(NEWEST_VERSION)?;
         let timeout = self.cluster.settings.request_timeout + self.settings.fetch_wait_max;
         let request = self.request(wanted);
         let response = connection.begin_in(&request, version, timeout).await?.receive().await?;
         let (api, code) = (FetchRequest::API_KEY, response.error_code);
-        Error::check(api, || Subject::Broker(leader), code, None)?;
+        Error::check(api, || Subject::Broker(broker), code, None)?;
         if response.throttle_time_ms > 0 {
             // the broker asks for patience (KIP-219); others are not held up by it
             let pause = u64::try_from(response.throttle_time_ms).unwrap_or(0);
@@ -129,6 +135,7 @@ impl Fetcher {
             max_bytes: wire_bytes(settings.fetch_bytes_max),
             isolation_level: settings.isolation.to_wire(),
             session_epoch: NO_SESSION_EPOCH,
+            rack_id: WireString::from(settings.rack.as_deref().unwrap_or_default()),
             topics,
             ..FetchRequest::default()
         }
@@ -170,6 +177,7 @@ fn fetched(from: &FetchFrom, response: &FetchResponse) -> Result<Fetched> {
         next_offset,
         high_watermark: Offset::new(found.high_watermark),
         log_start_offset: Offset::new(found.log_start_offset),
+        read_replica: Some(BrokerId(found.preferred_read_replica)).filter(|id| id.0 >= 0),
     })
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct AssignedPartition {
     not_before: Option<Instant>,
     /// The broker that refused the last fetch because it does not lead, or did not answer it.
     refused_by: Option<BrokerId>,
+    /// The follower that the leader named, and until when that holds.
+    read_replica: Option<(BrokerId, Instant)>,
 }
 
 impl AssignedPartition {
@@ -67,6 +69,7 @@ impl AssignedPartition {
             backoff,
             not_before: None,
             refused_by: None,
+            read_replica: None,
         };
         assigned.seek(start, incarnation);
         assigned
@@ -141,6 +144,26 @@ impl AssignedPartition {
             self.buffered_bytes += bytes;
             self.sections.push_back(fetched.section);
         }
+    }
+
+    /// The leader named a follower to read from; it is asked again when that has been so for long,
+    /// because there may be a better one by then.
+    pub(crate) const fn on_sent_to(&mut self, replica: BrokerId, until: Instant) {
+        self.asking = false;
+        (self.refused_by, self.not_before) = (None, None);
+        self.read_replica = Some((replica, until));
+    }
+
+    /// The follower to read from, if there is one.
+    pub(crate) fn read_replica(&self, now: Instant) -> Option<BrokerId> {
+        self.read_replica.filter(|(_, until)| now < *until).map(|(replica, _)| replica)
+    }
+
+    /// The follower did not serve: back to the leader. The pauses become longer, should that one name
+    /// the same follower again and again.
+    pub(crate) fn on_replica_failed(&mut self, now: Instant) {
+        self.read_replica = None;
+        self.on_failed(now);
     }
 
     /// Asking has failed; it is done again after a pause.

@@ -82,10 +82,12 @@ impl Consumer {
         while let Some(event) = self.tasks.try_join_next() {
             self.on_joined(event);
         }
-        let partition = &current.partition;
-        let leader = self.cluster.leader(&partition.topic, partition.partition);
-        if leader.is_ok_and(|leader| !self.fetching.contains(&leader)) {
-            self.start_fetches(Instant::now());
+        let now = Instant::now();
+        let Some(assigned) = self.partitions.get(&current.partition) else { return };
+        let (topic, index) = (&current.partition.topic, current.partition.partition);
+        let source = assigned.read_replica(now).or_else(|| self.cluster.leader(topic, index).ok());
+        if source.is_some_and(|broker| !self.fetching.contains(&broker)) {
+            self.start_fetches(now);
         }
     }
 
@@ -146,24 +148,33 @@ impl Consumer {
     }
 
     fn on_fetch(&mut self, outcome: FetchOutcome) {
-        self.fetching.remove(&outcome.leader);
+        self.fetching.remove(&outcome.broker);
         let now = Instant::now();
-        let mut has_refused = false;
+        let (mut has_refused, mut is_outdated) = (false, false);
         for (from, result) in outcome.partitions {
             let assigned = self.partitions.get_mut(&from.partition);
             let Some(assigned) = assigned.filter(|a| a.incarnation == from.incarnation) else {
                 continue;
             };
             match result {
+                Ok(Fetched { read_replica: Some(replica), .. }) if !from.from_follower => {
+                    tracing::debug!(partition = %from.partition, %replica, "reads from a follower");
+                    assigned.on_sent_to(replica, now + self.cluster.settings.metadata_age_max);
+                }
                 Ok(fetched) => {
                     self.on_section(from.partition, fetched);
+                }
+                Err(error) if from.from_follower => {
+                    tracing::debug!(%error, "a follower failed, its leader is asked");
+                    assigned.on_replica_failed(now);
+                    is_outdated |= error.is_stale_metadata();
                 }
                 Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
                     self.on_out_of_range(&from);
                 }
                 Err(error) if error.is_stale_metadata() => {
                     tracing::debug!(%error, "a fetch is tried again");
-                    assigned.on_refused_by(outcome.leader, now);
+                    assigned.on_refused_by(outcome.broker, now);
                     has_refused = true;
                 }
                 Err(error) => {
@@ -174,6 +185,8 @@ impl Consumer {
         }
         if has_refused {
             self.look_for_leaders();
+        } else if is_outdated {
+            self.start_refresh(None);
         }
     }
 
@@ -254,7 +267,7 @@ impl Consumer {
         }
         let metadata = self.cluster.metadata();
         let bytes_max = self.settings.fetch_partition_bytes_max;
-        let mut by_leader: HashMap<BrokerId, Vec<FetchFrom>> = HashMap::new();
+        let mut by_broker: HashMap<BrokerId, Vec<FetchFrom>> = HashMap::new();
         let mut missing = None;
         for assigned in self.partitions.values_mut() {
             let Some(offset) = assigned.fetch_from(now, bytes_max) else { continue };
@@ -264,23 +277,26 @@ impl Consumer {
                 assigned.on_failed(now);
                 continue;
             };
-            if self.fetching.contains(&leader) {
+            let replica = assigned.read_replica(now).filter(|replica| *replica != leader);
+            let broker = replica.unwrap_or(leader);
+            if self.fetching.contains(&broker) {
                 continue;
             }
             assigned.asking = true;
             let (partition, incarnation) = (assigned.partition.clone(), assigned.incarnation);
-            let from = FetchFrom { partition, offset, leader_epoch, incarnation };
-            by_leader.entry(leader).or_default().push(from);
+            let from_follower = replica.is_some();
+            let from = FetchFrom { partition, offset, leader_epoch, incarnation, from_follower };
+            by_broker.entry(broker).or_default().push(from);
         }
-        for (leader, wanted) in by_leader {
-            self.fetching.insert(leader);
+        for (broker, wanted) in by_broker {
+            self.fetching.insert(broker);
             let fetcher = Fetcher {
                 cluster: Arc::clone(&self.cluster),
                 connections: Arc::clone(&self.connections),
                 settings: Arc::clone(&self.settings),
             };
             self.tasks
-                .spawn(async move { ConsumerEvent::Fetched(fetcher.fetch(leader, wanted).await) });
+                .spawn(async move { ConsumerEvent::Fetched(fetcher.fetch(broker, wanted).await) });
         }
         if missing.is_some()
             || metadata.fetched_at.elapsed() > self.cluster.settings.metadata_age_max

@@ -84,6 +84,10 @@ pub struct ConsumerSettings {
     pub buffer_bytes_max: usize,
     /// What the records of one batch may take once decompressed, in bytes.
     pub batch_bytes_max: usize,
+    /// Where the consumer stands, as the brokers' `broker.rack` names it (`client.rack`). Brokers
+    /// that are so set then name a replica in that rack to read from (KIP-392); whenever that one
+    /// fails, the leader is asked again.
+    pub rack: Option<String>,
 }
 
 impl Default for ConsumerSettings {
@@ -97,6 +101,7 @@ impl Default for ConsumerSettings {
             fetch_partition_bytes_max: 1 << 20,
             buffer_bytes_max: 64 << 20,
             batch_bytes_max: 128 << 20,
+            rack: None,
         }
     }
 }

@@ -11,8 +11,8 @@ use client::{
     Client, ClientSettings, Consumer, ConsumerSettings, GroupId, Producer, ProducerRecord,
     ProducerSettings, StartAt, TopicName, TopicPartition,
 };
-use mock_cluster::{MockCluster, Mode, TOPIC};
-use protocol::{ApiKey, PartitionIndex};
+use mock_cluster::{MockCluster, Mode, RACK, TOPIC};
+use protocol::{ApiKey, ErrorCode, PartitionIndex};
 use tokio::time::timeout;
 
 /// Far above what a move may take, far below the request timeout of 30 seconds.
@@ -221,5 +221,78 @@ async fn any_of_several_bootstrap_addresses_is_enough() {
         let producer = producer(&client);
         timeout(SOON, send(&producer, 0)).await.unwrap();
         timeout(SOON, expect_all(&client, 1)).await.unwrap();
+    }
+}
+
+fn consumer_in_rack(client: &Client) -> Consumer {
+    let partition = TopicPartition::new(topic(), PartitionIndex(0));
+    let settings = ConsumerSettings { rack: Some(RACK.to_owned()), ..ConsumerSettings::default() };
+    client.consumer([(partition, StartAt::Earliest)], settings).unwrap()
+}
+
+#[tokio::test]
+async fn a_consumer_reads_from_the_follower_that_the_leader_names() {
+    let cluster = MockCluster::start().await;
+    let client = client(&cluster).await;
+    let (producer, mut consumer) = (producer(&client), consumer_in_rack(&client));
+    cluster.send_consumers_to(2, ErrorCode::None);
+    for number in 0..20 {
+        send(&producer, number).await;
+        assert_eq!(next(&mut consumer).await, number);
+    }
+    assert_eq!(cluster.requests(1, ApiKey::Fetch), 1, "the leader is asked once");
+    assert!(cluster.requests(2, ApiKey::Fetch) >= 2);
+}
+
+#[tokio::test]
+async fn a_consumer_without_a_rack_reads_from_the_leader() {
+    let cluster = MockCluster::start().await;
+    let client = client(&cluster).await;
+    let (producer, mut consumer) = (producer(&client), consumer(&client));
+    cluster.send_consumers_to(2, ErrorCode::None);
+    send(&producer, 0).await;
+    assert_eq!(next(&mut consumer).await, 0);
+    assert_eq!(cluster.requests(2, ApiKey::Fetch), 0);
+}
+
+/// Out of range at a follower must not make a consumer start over: the leader knows more.
+#[tokio::test]
+async fn a_consumer_whose_follower_refuses_goes_on_at_the_leader_from_where_it_was() {
+    let codes = [
+        ErrorCode::OffsetOutOfRange,
+        ErrorCode::OffsetNotAvailable,
+        ErrorCode::NotLeaderOrFollower,
+        ErrorCode::FencedLeaderEpoch,
+        ErrorCode::UnknownTopicOrPartition,
+    ];
+    for code in codes {
+        let cluster = MockCluster::start().await;
+        let client = client(&cluster).await;
+        let (producer, mut consumer) = (producer(&client), consumer_in_rack(&client));
+        cluster.send_consumers_to(2, ErrorCode::None);
+        send(&producer, 0).await;
+        assert_eq!(next(&mut consumer).await, 0, "{code}");
+        cluster.send_consumers_to(2, code);
+        send(&producer, 1).await;
+        assert_eq!(next(&mut consumer).await, 1, "{code}");
+        send(&producer, 2).await;
+        assert_eq!(next(&mut consumer).await, 2, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_follower_that_dies_or_hangs_is_left_for_the_leader() {
+    for mode in [Mode::Dead, Mode::Hangs] {
+        let cluster = MockCluster::start().await;
+        let client = client(&cluster).await;
+        let (producer, mut consumer) = (producer(&client), consumer_in_rack(&client));
+        cluster.send_consumers_to(2, ErrorCode::None);
+        send(&producer, 0).await;
+        assert_eq!(next(&mut consumer).await, 0);
+        cluster.set_mode(2, mode);
+        // the leader has noticed, too
+        cluster.send_consumers_to(2, ErrorCode::NotLeaderOrFollower);
+        send(&producer, 1).await;
+        assert_eq!(next(&mut consumer).await, 1, "{mode:?}");
     }
 }

@@ -32,6 +32,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 pub const TOPIC: &str = "moving";
+/// The rack whose consumers the leader sends to a follower.
+pub const RACK: &str = "b";
 
 /// What a broker does with its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ struct State {
     leader: i32,
     leader_epoch: i32,
     hints: bool,
+    /// Whom the leader sends consumers of the rack to, and what that one answers them.
+    read_replica: Option<(i32, ErrorCode)>,
     /// Produce requests that are written and then answered by a closed connection.
     swallowed_answers: usize,
     /// Batches in the order of their offsets.
@@ -114,6 +118,11 @@ impl MockCluster {
     /// Both addresses, as a client is told them.
     pub fn bootstrap(&self) -> String {
         format!("{},{}", self.address(1), self.address(2))
+    }
+
+    /// The leader sends consumers of [`RACK`] to this broker, which answers them with this code.
+    pub fn send_consumers_to(&self, broker: i32, code: ErrorCode) {
+        self.state().read_replica = Some((broker, code));
     }
 
     /// Another broker leads from now on.
@@ -320,7 +329,10 @@ impl Broker {
         let state = self.state();
         let wanted = &request.topics[0].partitions[0];
         let mut partition = fetch::PartitionData::default();
-        let code = if state.leader != self.id {
+        let replica = state.read_replica.filter(|_| request.rack_id == RACK);
+        let code = if let Some((_, code)) = replica.filter(|(replica, _)| *replica == self.id) {
+            code
+        } else if state.leader != self.id {
             ErrorCode::NotLeaderOrFollower
         } else if wanted.current_leader_epoch < state.leader_epoch {
             ErrorCode::FencedLeaderEpoch
@@ -328,7 +340,10 @@ impl Broker {
             ErrorCode::None
         };
         partition.error_code = code.code();
-        if code == ErrorCode::None {
+        if let Some((replica, ErrorCode::None)) = replica.filter(|(replica, _)| *replica != self.id)
+        {
+            partition.preferred_read_replica = replica;
+        } else if code == ErrorCode::None {
             let ahead = state.log.iter().filter(|batch| {
                 BatchHeader::parse(batch).unwrap().next_offset().value() > wanted.fetch_offset
             });
