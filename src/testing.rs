@@ -80,6 +80,8 @@ impl ClusterError {
 pub struct ClusterPlan {
     nodes: i32,
     settings: Vec<(String, String)>,
+    /// Settings of single nodes.
+    of_nodes: Vec<(i32, String, String)>,
 }
 
 impl ClusterPlan {
@@ -97,13 +99,20 @@ impl ClusterPlan {
             ("min.insync.replicas", (replicas / 2 + 1).to_string()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value));
-        Self { nodes, settings: settings.into() }
+        Self { nodes, settings: settings.into(), of_nodes: Vec::new() }
     }
 
     /// One more setting of all nodes, under Kafka's name or ours.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// One more setting of one node, which overrules those of all.
+    #[must_use]
+    pub fn setting_of(mut self, node: i32, name: &str, value: &str) -> Self {
+        self.of_nodes.push((node, name.to_owned(), value.to_owned()));
         self
     }
 
@@ -310,8 +319,10 @@ impl Cluster {
         };
         let again = seat.address.map(|address| ("listeners", format!("PLAINTEXT://{address}")));
         let planned = self.plan.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let of_node = self.plan.of_nodes.iter().filter(|(whose, ..)| *whose == node);
+        let of_node = of_node.map(|(_, name, value)| (name.as_str(), value.clone()));
         // of two values for one setting the later holds
-        StaticSettings::parse(planned.chain(own).chain([meeting]).chain(again))
+        StaticSettings::parse(planned.chain(of_node).chain(own).chain([meeting]).chain(again))
     }
 
     fn addresses_beside(&self, node: i32) -> String {

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use callboard::testing::Cluster;
+use callboard::testing::{Cluster, ClusterPlan};
 use client::{
     BrokerId, Client, ClientSettings, ConsumerSettings, NewTopic, Partition, PartitionIndex,
     ProducerRecord, ProducerSettings, StartAt, TopicName,
@@ -177,5 +177,60 @@ async fn a_node_whose_disk_hangs_leads_nothing_until_it_answers() {
     cluster.heal_disk(leader.0);
     until(&client, &orders, |partition| partition.in_sync_replicas.len() == 3).await;
     assert_eq!(values(&client, &orders).await, (0..20).collect::<Vec<_>>());
+    cluster.stop().await;
+}
+
+/// Bytes that consumers have read from followers on a node.
+fn read_from_followers(cluster: &Cluster, node: i32) -> u64 {
+    cluster.node(node).unwrap().broker().metrics.bytes_read_from_followers.get()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_reads_from_the_follower_in_its_rack_until_that_is_killed() {
+    reads_on_without_its_follower(async |cluster, follower| cluster.kill(follower).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_reads_from_the_follower_in_its_rack_until_that_ones_disk_hangs() {
+    reads_on_without_its_follower(async |cluster, follower| cluster.hang_disk(follower)).await;
+}
+
+async fn reads_on_without_its_follower(lose: impl AsyncFnOnce(&mut Cluster, i32)) {
+    let mut lose = Some(lose);
+    let mut plan =
+        ClusterPlan::new(3).setting("replica.selector.class", "RackAwareReplicaSelector");
+    for node in 1..=3 {
+        plan = plan.setting_of(node, "broker.rack", &format!("rack-{node}"));
+    }
+    let mut cluster = plan.start().await.unwrap();
+    let client = client_of(&cluster).await;
+    let orders = topic(&client, "orders").await;
+    produce(&client, &orders, 0..10).await;
+    until(&client, &orders, |partition| partition.in_sync_replicas.len() == 3).await;
+    let described = client.admin().describe_topic(&orders).await.unwrap();
+    let leader = described.partition(PartitionIndex(0)).unwrap().leader.unwrap();
+    let follower = if leader.0 == 3 { 2 } else { 3 };
+
+    let rack = Some(format!("rack-{follower}"));
+    let settings = ConsumerSettings { rack, ..ConsumerSettings::default() };
+    let mut consumer = client.topic_consumer(&orders, StartAt::Earliest, settings).await.unwrap();
+    let mut produced = 10;
+    for value in 0..30 {
+        if value == produced {
+            produce(&client, &orders, produced..produced + 1).await;
+            produced += 1;
+        }
+        let record = tokio::time::timeout(PATIENCE, consumer.next()).await.unwrap();
+        let text = record.unwrap().unwrap().value.unwrap();
+        assert_eq!(String::from_utf8_lossy(&text), value.to_string());
+        if value == 20 {
+            assert!(
+                read_from_followers(&cluster, follower) > 0,
+                "broker {follower} served nothing"
+            );
+            lose.take().unwrap()(&mut cluster, follower).await;
+        }
+    }
+    cluster.heal_disk(follower);
     cluster.stop().await;
 }

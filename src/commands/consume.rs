@@ -71,6 +71,10 @@ pub struct ConsumeArguments {
     /// Leave out records of open and aborted transactions
     #[arg(long)]
     read_committed: bool,
+    /// Where this program stands: brokers with the rack-aware replica selector then serve it from a
+    /// replica in that rack
+    #[arg(long, value_name = "NAME")]
+    rack: Option<String>,
     #[command(flatten)]
     shown: ShownArguments,
 }
@@ -116,7 +120,8 @@ impl ConsumeArguments {
             StartAt::Earliest => ResetTo::Earliest,
             _ => ResetTo::Latest,
         };
-        ConsumerSettings { isolation, reset, ..ConsumerSettings::default() }
+        let rack = self.rack.clone();
+        ConsumerSettings { isolation, reset, rack, ..ConsumerSettings::default() }
     }
 }
 
