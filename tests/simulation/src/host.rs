@@ -102,7 +102,7 @@ impl Host {
         let runtime = new_runtime();
         let (orders, received) = mpsc::unbounded_channel();
         let standing = StandingCell::default();
-        let settings = node_settings(self.node, self.surroundings.nodes);
+        let settings = node_settings(self.surroundings.seed, self.node, self.surroundings.nodes);
         let ports = self.ports();
         runtime.spawn(live(settings, ports, received, standing.clone()));
         let began = (runtime.block_on(async { Instant::now() }), weather.now_ms());

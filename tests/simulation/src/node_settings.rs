@@ -2,16 +2,18 @@
 
 use actors::StaticSettings;
 
+use crate::chance::Chance;
 use crate::virtual_network::client_address;
 use crate::virtual_peers::VirtualPeers;
 
 /// The settings of a node in a world of `nodes`: the first founds the cluster, the others join it.
-/// An empty directory looks at that, any other one knows where it belongs.
+/// An empty directory looks at that, any other one knows where it belongs. In half of
+/// the worlds each node is a rack and followers serve consumers.
 ///
 /// # Panics
 /// If the settings contradict themselves, which no seed changes.
 #[must_use]
-pub fn node_settings(node: i32, nodes: usize) -> StaticSettings {
+pub fn node_settings(seed: u64, node: i32, nodes: usize) -> StaticSettings {
     let replicas = nodes.min(3).to_string();
     let mut settings = vec![
         ("node.id", node.to_string()),
@@ -24,6 +26,10 @@ pub fn node_settings(node: i32, nodes: usize) -> StaticSettings {
         // often, so that crashes meet rolls
         ("log.roll.ms", "2000".to_owned()),
     ];
+    if Chance::new(seed, "followers serve").per_mille(500) {
+        settings.push(("broker.rack", rack(node)));
+        settings.push(("replica.selector.class", "RackAwareReplicaSelector".to_owned()));
+    }
     if nodes > 1 {
         settings.push(("callboard.cluster.listener", VirtualPeers::address(node).to_string()));
         settings.push(match node {
@@ -32,4 +38,10 @@ pub fn node_settings(node: i32, nodes: usize) -> StaticSettings {
         });
     }
     StaticSettings::parse(settings).expect("every name and value stands in the table of settings")
+}
+
+/// The rack of a node.
+#[must_use]
+pub fn rack(node: i32) -> String {
+    format!("rack-{node}")
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::chance::Chance;
 use crate::history::History;
 use crate::host::new_runtime;
+use crate::node_settings::rack;
 use crate::virtual_network::{VirtualDialer, VirtualNetwork, client_address};
 
 /// The topic that everything happens in.
@@ -80,6 +81,12 @@ impl Clients {
 
     fn chance(&self, part: &str) -> Chance {
         Chance::new(self.seed, part)
+    }
+
+    /// Where a consumer stands: mostly in one of the racks that nodes are in.
+    fn rack(&self, chance: &mut Chance) -> Option<String> {
+        let near = chance.between(1, self.nodes as u64 + 1);
+        chance.per_mille(700).then(|| rack(i32::try_from(near).unwrap_or(1)))
     }
 
     fn settings(&self) -> ClientSettings {

@@ -31,6 +31,7 @@ struct Member<'a> {
 /// One member after the other, until the end.
 pub(super) async fn take_part(clients: Clients, number: u32) {
     let mut chance = clients.chance(&format!("member {number}"));
+    let mut racks = clients.chance(&format!("racks of member {number}"));
     let mut incarnation = 0;
     while let Some(client) = clients.connect().await {
         incarnation += 1;
@@ -40,7 +41,9 @@ pub(super) async fn take_part(clients: Clients, number: u32) {
             auto_commit: None,
             ..GroupSettings::new(GROUP)
         };
-        let settings = ConsumerSettings { reset: ResetTo::Earliest, ..ConsumerSettings::default() };
+        let rack = clients.rack(&mut racks);
+        let reset = ResetTo::Earliest;
+        let settings = ConsumerSettings { reset, rack, ..ConsumerSettings::default() };
         let consumer = client.group_consumer([topic_name()], group, settings);
         let Ok(consumer) = consumer else { return };
         let mut member = Member::begin(&clients, consumer, (number, incarnation));

@@ -25,14 +25,17 @@ struct Reader<'a> {
 /// Reads along, as one reader after the other, until the end.
 pub(super) async fn read_along(clients: Clients, number: u32) {
     let mut chance = clients.chance(&format!("reader {number}"));
+    let mut racks = clients.chance(&format!("racks of reader {number}"));
     let mut incarnation = 0;
     while let Some(client) = clients.connect().await {
         incarnation += 1;
         let mut left = chance.between(50, 2000);
         // mostly the newest records: reading all of them again and again shows little more
         let start = if chance.per_mille(100) { StartAt::Earliest } else { StartAt::BeforeEnd(20) };
+        let rack = clients.rack(&mut racks);
         let who = Client::new(READERS + number, incarnation);
-        let Ok(mut reader) = Reader::begin(&clients, &client, who, start) else { return };
+        let reader = Reader::begin(&clients, &client, who, (start, rack));
+        let Ok(mut reader) = reader else { return };
         while left > 0 && !clients.is_over() {
             if let Err(error) = reader.next(Duration::from_secs(1)).await {
                 tracing::debug!(%error, "a reader failed");
@@ -45,17 +48,19 @@ pub(super) async fn read_along(clients: Clients, number: u32) {
 }
 
 impl<'a> Reader<'a> {
+    /// One in a rack reads from the follower there, in worlds where followers serve.
     fn begin(
         clients: &'a Clients,
         client: &client::Client,
         who: Client,
-        at: StartAt,
+        (at, rack): (StartAt, Option<String>),
     ) -> client::Result<Self> {
         let partitions = clients.partitions();
         let keys = partitions.iter().map(key_of).collect();
         let assigns = clients.history.begins(who, Operation::Assign(keys));
         let start = partitions.into_iter().map(|partition| (partition, at));
-        let consumer = client.consumer(start, ConsumerSettings::default())?;
+        let consumer =
+            client.consumer(start, ConsumerSettings { rack, ..ConsumerSettings::default() })?;
         clients.history.ends(assigns, Step::Ok(Answer::Done));
         Ok(Self { clients, who, consumer, expected: Expected::new() })
     }
@@ -82,9 +87,8 @@ pub(super) async fn read_everything(clients: &Clients, attempt: u32) -> bool {
     let Ok(client) = client::Client::with_settings(clients.settings()).await else { return false };
     let who = Client::new(LAST_LOOKS, attempt);
     let Some(ends) = look_at_ends(clients, &client, who).await else { return false };
-    let Ok(mut reader) = Reader::begin(clients, &client, who, StartAt::Earliest) else {
-        return false;
-    };
+    let reader = Reader::begin(clients, &client, who, (StartAt::Earliest, None));
+    let Ok(mut reader) = reader else { return false };
     reader.expected = ends.keys().map(|partition| (partition.clone(), 0)).collect();
     let is_behind = |expected: &Expected| {
         ends.iter().any(|(partition, end)| expected.get(partition).copied().unwrap_or(0) < *end)
