@@ -1,5 +1,5 @@
 //! The live trees of all nodes of the cluster, as one of them shows them: no actor, a question to
-//! every node at once. Nobody is waited for longer than [`PATIENCE`], so that a tree is there just
+//! every node at once. Nobody is waited for longer than two seconds, so that a tree is there just
 //! when nodes are not.
 
 use std::sync::Arc;
