@@ -1,5 +1,5 @@
 //! Three nodes as processes, clients that produce, read along and commit, and the faults that
-//! processes meet: killed, frozen, stopped in order, all killed at once, a disk lost. Producing must
+//! processes meet: killed, frozen, stopped in order, all killed at once, a disk lost or full. Producing must
 //! go on by itself, and `logcheck` must find nothing wrong with what the clients saw.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -317,5 +317,28 @@ async fn a_node_that_lost_its_disk_joins_again_and_catches_up() {
         partition.in_sync_replicas.contains(&BrokerId(victim)).then_some(())
     };
     scene.until("the wiped node in sync", back).await;
+    finish(&scene, &diary, tasks).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_disk_is_full_holds_up_nobody_and_returns_when_there_is_room() {
+    let mut scene = Scene::set().await;
+    let victim = scene.leader().await;
+    scene.cluster.stop(victim);
+    let is_limited = scene.cluster.limit_disk(victim, "48m");
+    scene.cluster.run(victim);
+    scene.in_sync(3).await;
+    if !is_limited {
+        // only root may give a directory a disk of its own
+        return;
+    }
+    let (diary, tasks) = work(&scene);
+    more_acknowledged(&diary, 200).await;
+    let filler = scene.cluster.fill_disk(victim);
+    scene.in_sync(2).await;
+    more_acknowledged(&diary, 200).await;
+    assert_ne!(scene.leader().await, victim);
+    std::fs::remove_file(filler).unwrap();
+    scene.in_sync(3).await;
     finish(&scene, &diary, tasks).await;
 }

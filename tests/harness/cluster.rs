@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
@@ -62,6 +62,8 @@ fn free_port() -> u16 {
 pub struct Cluster {
     seats: BTreeMap<i32, Seat>,
     members: BTreeMap<i32, Member>,
+    /// Disks of a size of their own.
+    mounted: Vec<PathBuf>,
     _directory: TempDir,
 }
 
@@ -75,7 +77,8 @@ impl Cluster {
     pub fn start_of(nodes: i32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let seats = (1..=nodes).map(|id| (id, Seat::reserve(directory.path(), id))).collect();
-        let mut cluster = Self { seats, members: BTreeMap::new(), _directory: directory };
+        let (members, mounted) = (BTreeMap::new(), Vec::new());
+        let mut cluster = Self { seats, members, mounted, _directory: directory };
         for id in 1..=nodes {
             cluster.run(id);
         }
@@ -164,6 +167,37 @@ impl Cluster {
         std::fs::remove_dir_all(&self.seats[&id].data).unwrap();
     }
 
+    /// Gives a node's disk a size, such as `32m`, from its next start on. It must not run. False if
+    /// this machine lets nobody but root do that, and this is not root.
+    pub fn limit_disk(&mut self, id: i32, size: &str) -> bool {
+        assert!(!self.members.contains_key(&id));
+        let data = &self.seats[&id].data;
+        let aside = data.with_extension("aside");
+        std::fs::rename(data, &aside).unwrap();
+        std::fs::create_dir(data).unwrap();
+        let options = format!("size={size}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(data).stderr(Stdio::null());
+        if !mount.status().is_ok_and(|status| status.success()) {
+            std::fs::remove_dir(data).unwrap();
+            std::fs::rename(&aside, data).unwrap();
+            return false;
+        }
+        self.mounted.push(data.clone());
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(aside.join(".")).arg(data);
+        assert!(copy.status().unwrap().success());
+        true
+    }
+
+    /// Writes to a node's disk until there is no room; gives what is to be removed.
+    pub fn fill_disk(&self, id: i32) -> PathBuf {
+        let filler = self.seats[&id].data.join("filler");
+        let mut file = File::create(&filler).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+        filler
+    }
+
     /// Where a node's metrics are.
     pub fn admin(&self, id: i32) -> String {
         format!("127.0.0.1:{}", self.seats[&id].admin_port)
@@ -187,6 +221,9 @@ impl Drop for Cluster {
         for member in self.members.values_mut() {
             let _ = member.child.kill();
             let _ = member.child.wait();
+        }
+        for disk in &self.mounted {
+            let _ = Command::new("umount").arg(disk).status();
         }
         if std::thread::panicking() {
             for (id, seat) in &self.seats {
