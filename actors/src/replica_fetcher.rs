@@ -200,7 +200,7 @@ impl Actor for ReplicaFetcher {
             Message::Begin => state.on_begin(&myself),
             Message::Follow(request) => state.on_follow(request),
             Message::Forget { key } => state.on_forget(key),
-            Message::ReportFlushed(report) => state.reports.add(report),
+            Message::ReportFlushed(report) => state.on_flushed(report),
             Message::ReportFailed { key, leader_epoch } => state.on_failed(key, leader_epoch),
             Message::AskAnew { key } => state.session.ask_anew(key),
             Message::Due => state.due_at = None,
@@ -275,6 +275,15 @@ impl ReplicaFetcherState {
         self.session.forget(key);
         self.reports.forget(key);
         self.show();
+    }
+
+    /// What a replica says that has been forgotten would be refused for ever. What is new does not
+    /// wait until what was refused is repeated.
+    fn on_flushed(&mut self, report: FlushReport) {
+        if self.session.follows(report.key) {
+            self.reports.add(report);
+            self.report_after = None;
+        }
     }
 
     fn on_failed(&mut self, key: PartitionKey, leader_epoch: LeaderEpoch) {

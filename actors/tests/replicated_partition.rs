@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use actors::partition_replica::PartitionReplicaMessage;
 use actors::peer_messages::MessageKind;
+use actors::peer_messages::flush_progress::FlushReport;
 use actors::ports::peers::memory_peers::Traffic;
+use actors::replica_fetcher::ReplicaFetcherMessage;
 use actors::segment_writer::Poison;
-use protocol::BrokerId;
+use metadata::PartitionKey;
+use protocol::{BrokerId, LeaderEpoch, Offset, PartitionIndex};
 use tokio::time::Instant;
 
 use replication_harness::{Trio, until};
@@ -285,5 +288,42 @@ async fn a_log_that_lost_flushed_records_is_copied_from_the_others() {
     trio.restart(3).await;
     trio.agree("orders", 0).await;
     trio.in_sync("orders", 0, &[1, 2, 3]).await;
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_of_a_partition_that_is_gone_holds_up_no_other() {
+    let trio = Trio::start().await;
+    trio.create_topic("orders", 4).await;
+    for partition in 0..4 {
+        trio.append("orders", partition, b"first").await;
+        trio.agree("orders", partition).await;
+    }
+    // the last flush of a log is told after its replica was taken away
+    let leader = BrokerId(trio.leader("orders", 0).await);
+    let topic_id = trio.place(1, "orders", 0).unwrap().key.topic_id;
+    let (leader_epoch, flushed_offset) = (LeaderEpoch::new(0), Offset::new(1));
+    let before = trio.count(MessageKind::FlushProgress);
+    for node in (1..=3).filter(|node| BrokerId(*node) != leader) {
+        let broker = trio.node(node).broker();
+        // of every shard some
+        for gone in 100..108 {
+            let key = PartitionKey::new(topic_id, PartitionIndex(gone));
+            let report = FlushReport { key, leader_epoch, flushed_offset };
+            let late = ReplicaFetcherMessage::ReportFlushed(report);
+            broker.replication.tell_fetcher(broker, leader, key, late);
+        }
+    }
+    for _ in 0..50 {
+        for partition in 0..4 {
+            trio.append("orders", partition, b"next").await;
+        }
+    }
+    // nobody repeats what nobody will ever hear
+    let reports = trio.count(MessageKind::FlushProgress);
+    assert!(reports > before, "what is followed is reported");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let more = trio.count(MessageKind::FlushProgress) - reports;
+    assert!(more <= 2, "{more} reports of idle partitions");
     trio.stop().await;
 }

@@ -126,6 +126,12 @@ impl FetchSession {
         self.partitions.len()
     }
 
+    /// Whether this partition is.
+    #[must_use]
+    pub fn follows(&self, key: PartitionKey) -> bool {
+        self.partitions.contains_key(&key)
+    }
+
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
